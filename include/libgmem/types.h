@@ -29,8 +29,13 @@ extern "C" {
 #define GMEM_PAGE_SIZE UINT64_C(4096)
 
 /* Declares a public struct @name of @type, zeroed, with its size set. */
+#ifdef __cplusplus
 #define GMEM_INIT(type, name)                                                                      \
-	struct type name = {sizeof(struct type)}
+	struct type name = {};                                                                     \
+	name.sz = sizeof(name)
+#else
+#define GMEM_INIT(type, name) struct type name = {.sz = sizeof(struct type)}
+#endif
 
 struct gmem_ctx;
 struct gmem_vm;
@@ -50,12 +55,12 @@ struct gmem_range {
  * GMEM_VM_DEFAULT is known to libgmem.
  */
 enum gmem_vm_type {
-	GMEM_VM_DEFAULT = 0,	  /* all memory shared; gmem slots since 6.18 */
+	GMEM_VM_DEFAULT = 0,      /* all memory shared; gmem slots since 6.18 */
 	GMEM_VM_SW_PROTECTED = 1, /* private memory without hardware, for testing (6.8) */
-	GMEM_VM_SEV = 2,	  /* 6.10; no private memory in gmem's sense */
-	GMEM_VM_SEV_ES = 3,	  /* 6.10; no private memory in gmem's sense */
-	GMEM_VM_SNP = 4,	  /* private memory (6.11) */
-	GMEM_VM_TDX = 5,	  /* private memory (6.16) */
+	GMEM_VM_SEV = 2,          /* 6.10; no private memory in gmem's sense */
+	GMEM_VM_SEV_ES = 3,       /* 6.10; no private memory in gmem's sense */
+	GMEM_VM_SNP = 4,          /* private memory (6.11) */
+	GMEM_VM_TDX = 5,          /* private memory (6.16) */
 	GMEM_VM_TYPE_COUNT
 };
 
@@ -63,7 +68,7 @@ enum gmem_vm_type {
 enum gmem_state {
 	GMEM_SHARED = 0,  /* guest and host */
 	GMEM_PRIVATE = 1, /* the guest alone */
-	GMEM_MIXED = 2	  /* some of each: an answer about a range, never a request */
+	GMEM_MIXED = 2    /* some of each: an answer about a range, never a request */
 };
 
 /**

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: The seam to the kernel
+ *
+ * libgmem asks the kernel for something through this table and in no other way. A VMM that brokers
+ * system calls passes its own; tests pass the one of libgmem-sim (sim.h).
+ *
+ * Rules for an implementation:
+ *  - 0 or a non-negative result on success, `-errno` on failure. errno itself is not looked at.
+ *  - Every descriptor returned is close-on-exec.
+ *  - A call that a signal interrupted returns -EINTR; it is not restarted here.
+ *  - All functions may be called from several threads at a time.
+ *  - After set-up (objects created, slots bound) only ioctl, fallocate, madvise, mmap, munmap and, while
+ *    waiting to try again, sleep are called.
+ *
+ * A system call filter for a VMM follows from this table and from gmem_sys_linux()'s comment.
+ */
+#ifndef LIBGMEM_SYS_H
+#define LIBGMEM_SYS_H
+
+#include <libgmem/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** struct gmem_sys_stat - the part of fstat(2) that libgmem looks at; sizes in bytes */
+struct gmem_sys_stat {
+	uint64_t dev;
+	uint64_t ino;
+	uint64_t size;
+	uint64_t block_size; /* st_blksize: the huge page size for files of huge pages */
+	uint64_t allocated;  /* st_blocks * 512; 0 for guest_memfd up to 7.3 */
+	uint32_t mode;
+	uint32_t padding;
+};
+
+/**
+ * struct gmem_sys_ops - one function a system call
+ * @sz:            size of this struct as the implementation knows it
+ * @open:          open(2) with O_CLOEXEC added; returns the descriptor
+ * @close:         close(2)
+ * @dup:           F_DUPFD_CLOEXEC of fcntl(2)
+ * @set_cloexec:   F_SETFD with FD_CLOEXEC (guest_memfd comes without, up to 7.3 at least)
+ * @fstat:         fstat(2)
+ * @ioctl:         ioctl(2); @arg is a pointer or, where the request takes a number, that number
+ * @mmap:          mmap(2); the address comes out through @ret_addr
+ * @munmap:        munmap(2)
+ * @madvise:       madvise(2)
+ * @mbind:         mbind(2) with @nodes as an array of 64-bit words holding @max_node bits
+ * @get_mempolicy: get_mempolicy(2), words as for @mbind; used by the probe alone
+ * @fallocate:     fallocate(2)
+ * @memfd:         memfd_create(2) with MFD_CLOEXEC added
+ * @ftruncate:     ftruncate(2)
+ * @read_file:     reads a small file of /proc or /sys into @buf; returns the bytes, at most @size
+ * @sleep:         sleeps for @ns nanoseconds
+ *
+ * @user is the pointer that came with the table. Members may be added at the end.
+ */
+struct gmem_sys_ops {
+	size_t sz;
+	int (*open)(void *user, const char *path, int flags);
+	int (*close)(void *user, int fd);
+	int (*dup)(void *user, int fd);
+	int (*set_cloexec)(void *user, int fd);
+	int (*fstat)(void *user, int fd, struct gmem_sys_stat *ret_stat);
+	int (*ioctl)(void *user, int fd, uint64_t request, void *arg);
+	int (*mmap)(void *user, void *addr, uint64_t size, int prot, int flags, int fd,
+		    uint64_t offset, void **ret_addr);
+	int (*munmap)(void *user, void *addr, uint64_t size);
+	int (*madvise)(void *user, void *addr, uint64_t size, int advice);
+	int (*mbind)(void *user, void *addr, uint64_t size, int mode, const uint64_t *nodes,
+		     uint64_t max_node, uint32_t flags);
+	int (*get_mempolicy)(void *user, int *ret_mode, uint64_t *nodes, uint64_t max_node,
+			     void *addr, uint64_t flags);
+	int (*fallocate)(void *user, int fd, int mode, uint64_t offset, uint64_t size);
+	int (*memfd)(void *user, const char *name, uint32_t flags);
+	int (*ftruncate)(void *user, int fd, uint64_t size);
+	int (*read_file)(void *user, const char *path, char *buf, size_t size);
+	int (*sleep)(void *user, uint64_t ns);
+};
+
+/**
+ * gmem_sys_linux() - The table that makes real system calls
+ *
+ * Used where a context is created without a table of its own. Useful to take single functions from. It
+ * makes these calls and no other: openat, read, close, fcntl (F_DUPFD_CLOEXEC, F_SETFD), fstat, ioctl,
+ * mmap, munmap, madvise, mbind, get_mempolicy, fallocate, memfd_create, ftruncate, clock_nanosleep.
+ *
+ * Threads: safe anywhere; the table is constant and takes any @user.
+ * Kernel:  the calls above.
+ *
+ * Return: the table, never NULL.
+ */
+const struct gmem_sys_ops *gmem_sys_linux(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

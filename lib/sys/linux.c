@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* The real kernel: the only file of libgmem that makes system calls and reads errno. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys_call.h"
+
+static int result(long value)
+{
+	return value < 0 ? -errno : (int)value;
+}
+
+static int linux_open(void *user, const char *path, int flags)
+{
+	return result(open(path, flags | O_CLOEXEC));
+}
+
+/* Linux has released the descriptor even where close() says EINTR: never call it again. */
+static int linux_close(void *user, int fd)
+{
+	return result(close(fd));
+}
+
+static int linux_dup(void *user, int fd)
+{
+	return result(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+static int linux_set_cloexec(void *user, int fd)
+{
+	return result(fcntl(fd, F_SETFD, FD_CLOEXEC));
+}
+
+static int linux_fstat(void *user, int fd, struct gmem_sys_stat *ret_stat)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret_stat = (struct gmem_sys_stat){
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.block_size = (uint64_t)st.st_blksize,
+		.allocated = (uint64_t)st.st_blocks * 512,
+		.mode = st.st_mode,
+	};
+	return 0;
+}
+
+/* The request goes through the system call itself: musl's ioctl() takes an int. */
+static int linux_ioctl(void *user, int fd, uint64_t request, void *arg)
+{
+	return result(syscall(SYS_ioctl, fd, request, arg));
+}
+
+static int linux_mmap(void *user, void *addr, uint64_t size, int prot, int flags, int fd,
+		      uint64_t offset, void **ret_addr)
+{
+	void *mapped = mmap(addr, size, prot, flags, fd, (off_t)offset);
+
+	if (mapped == MAP_FAILED)
+		return -errno;
+	*ret_addr = mapped;
+	return 0;
+}
+
+static int linux_munmap(void *user, void *addr, uint64_t size)
+{
+	return result(munmap(addr, size));
+}
+
+static int linux_madvise(void *user, void *addr, uint64_t size, int advice)
+{
+	return result(madvise(addr, size, advice));
+}
+
+static int linux_mbind(void *user, void *addr, uint64_t size, int mode, const uint64_t *nodes,
+		       uint64_t max_node, uint32_t flags)
+{
+	return result(syscall(SYS_mbind, addr, size, mode, nodes, max_node, flags));
+}
+
+static int linux_get_mempolicy(void *user, int *ret_mode, uint64_t *nodes, uint64_t max_node,
+			       void *addr, uint64_t flags)
+{
+	return result(syscall(SYS_get_mempolicy, ret_mode, nodes, max_node, addr, flags));
+}
+
+static int linux_fallocate(void *user, int fd, int mode, uint64_t offset, uint64_t size)
+{
+	return result(fallocate(fd, mode, (off_t)offset, (off_t)size));
+}
+
+static int linux_memfd(void *user, const char *name, uint32_t flags)
+{
+	return result(memfd_create(name, flags | MFD_CLOEXEC));
+}
+
+static int linux_ftruncate(void *user, int fd, uint64_t size)
+{
+	return result(ftruncate(fd, (off_t)size));
+}
+
+static int read_all(int fd, char *buf, size_t size)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < size) {
+		n = read(fd, buf + done, size - done);
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (int)done;
+}
+
+static int linux_read_file(void *user, const char *path, char *buf, size_t size)
+{
+	int fd = linux_open(user, path, O_RDONLY);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = read_all(fd, buf, size);
+	linux_close(user, fd);
+	return ret;
+}
+
+static int linux_sleep(void *user, uint64_t ns)
+{
+	struct timespec time = {
+		.tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u),
+	};
+
+	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+const struct gmem_sys_ops gmi_sys_linux_ops = {
+	.sz = sizeof(struct gmem_sys_ops),
+	.open = linux_open,
+	.close = linux_close,
+	.dup = linux_dup,
+	.set_cloexec = linux_set_cloexec,
+	.fstat = linux_fstat,
+	.ioctl = linux_ioctl,
+	.mmap = linux_mmap,
+	.munmap = linux_munmap,
+	.madvise = linux_madvise,
+	.mbind = linux_mbind,
+	.get_mempolicy = linux_get_mempolicy,
+	.fallocate = linux_fallocate,
+	.memfd = linux_memfd,
+	.ftruncate = linux_ftruncate,
+	.read_file = linux_read_file,
+	.sleep = linux_sleep,
+};
