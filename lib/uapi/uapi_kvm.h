@@ -96,8 +96,8 @@
 #define GMI_KVM_CAP_S390_USER_OPEREXEC             246 /* 6.19 */
 #define GMI_KVM_CAP_S390_KEYOP                     247 /* 7.0 */
 #define GMI_KVM_CAP_S390_VSIE_ESAMODE              248 /* 7.1 */
-#define GMI_KVM_CAP_S390_HPAGE_2G                  249 /* 7.1 */
-#define GMI_KVM_CAP_PPC_COMPAT_CAPS                250 /* 7.2 */
+#define GMI_KVM_CAP_S390_HPAGE_2G                  249 /* 7.2 */
+#define GMI_KVM_CAP_PPC_COMPAT_CAPS                250 /* 7.3 */
 #define GMI_KVM_CAP_ARM_PMU_V3_STRICT              251 /* 7.3 */
 
 /* VM types: the argument of CREATE_VM, and bits of capability 235. */
