@@ -150,7 +150,7 @@ struct gmi_rfc_hugesketch_create_guest_memfd {
 
 /* 2025-07-29, 20250729193341.621487-6-seanjc@google.com; a word in the reserved area. */
 #define GMI_RFC_TDX_TERMINATE_VM          6           /* unmerged; VM fd */
-#define GMI_RFC_TDX_SUPPORTED_CAPS_OFFSET 48          /* unmerged; in gmi_tdx_capabilities */
+#define GMI_RFC_TDX_SUPPORTED_CAPS_OFFSET 48          /* unmerged; in gmi_kvm_tdx_capabilities */
 #define GMI_RFC_TDX_CAP_TERMINATE_VM      (1ull << 0) /* unmerged */
 
 #endif
