@@ -105,7 +105,7 @@ struct gmi_kvm_sev_snp_launch_finish {
 /* Device attributes of /dev/kvm: the group, and what the u64 behind each one says. */
 #define GMI_KVM_X86_GRP_SEV           1 /* 6.10 */
 #define GMI_KVM_X86_SEV_VMSA_FEATURES 0 /* 6.10; the mask that INIT2 accepts */
-#define GMI_KVM_X86_SNP_POLICY_BITS   1 /* 6.18; the mask that LAUNCH_START accepts */
+#define GMI_KVM_X86_SNP_POLICY_BITS   1 /* 6.19; the mask that LAUNCH_START accepts */
 #define GMI_KVM_X86_SEV_SNP_REQ_CERTS 2 /* 7.0; 1 where SNP is on */
 
 #define GMI_SEV_GHCB_VERSION_MAX 2 /* kernel; the only one that SNP accepts */
@@ -144,7 +144,7 @@ struct gmi_kvm_sev_snp_launch_finish {
 #define GMI_SNP_POLICY_PAGE_SWAP_DISABLE (1ull << 25) /* firmware */
 
 /* Firmware status: gmi_kvm_sev_cmd.error and gmi_sev_issue_cmd.error. */
-#define GMI_SEV_RET_NO_FW_CALL                   0xffffffffu /* 6.3; the firmware was not called */
+#define GMI_SEV_RET_NO_FW_CALL                   0xffffffffu /* 6.4; the firmware was not called */
 #define GMI_SEV_RET_SUCCESS                      0x00        /* 4.16 */
 #define GMI_SEV_RET_INVALID_PLATFORM_STATE       0x01        /* 4.16 */
 #define GMI_SEV_RET_INVALID_GUEST_STATE          0x02        /* 4.16 */
@@ -264,7 +264,7 @@ struct gmi_snp_config {
 	uint8_t reserved[52];
 } __attribute__((packed));
 
-#define GMI_SNP_WRAPPED_VLEK_SIZE 432 /* firmware */
+#define GMI_SNP_WRAPPED_VLEK_SIZE 432 /* 6.11 */
 
 struct gmi_snp_vlek_load {
 	uint32_t len;

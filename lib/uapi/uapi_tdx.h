@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TDX: KVM's sub-commands and structs, and the numbers of the TDX module and the guest interface. */
+/* TDX: KVM's sub-commands and structs, and the numbers of the module and the guest interface. */
 #ifndef GMI_UAPI_TDX_H
 #define GMI_UAPI_TDX_H
 
