@@ -38,7 +38,7 @@ struct gmi_next_memory_attributes2 {
 #define GMI_RFC_INPLACE1_CAP_MEMORY_ATTRIBUTES2            245         /* unmerged */
 #define GMI_RFC_INPLACE1_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES 246         /* unmerged */
 
-struct gmi_rfc_inplace1_memory_attributes2 {
+struct gmi_rfc_inplace1_attrs2 {
 	uint64_t offset;
 	uint64_t size;
 	uint64_t attributes;
