@@ -17,6 +17,7 @@ import tempfile
 import textwrap
 from collections import Counter
 
+sys.dont_write_bytecode = True
 from table import LITERAL, MERGED, entry_name, parse_since, read_table
 
 PROLOGUE = '''

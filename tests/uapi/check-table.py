@@ -7,6 +7,7 @@ usage: check-table.py DIR
 import re
 import sys
 
+sys.dont_write_bytecode = True
 from table import entry_name, parse_since, read_table
 
 HEADERS = ('uapi_kvm.h', 'uapi_sev.h', 'uapi_tdx.h', 'uapi_rfc.h')
@@ -94,6 +95,7 @@ for header in HEADERS:
 for name in sorted(set(numbers) - declared):
     problem('uapi_table.h', f'GMI_{name} is not declared')
 
-print(f'{len(declared)} constants, {len(sizes)} structs, {len(fields)} fields, {len(ioctls)} ioctls')
+print(f'{len(declared)} constants, {len(sizes)} structs, {len(fields)} fields, '
+      f'{len(ioctls)} ioctls')
 print('\n'.join(problems))
 sys.exit(1 if problems or not declared else 0)
