@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * DOC: Expected launch measurements
+ *
+ * Readers make a launch plan (launch.h) from a firmware image; gmem_measure_plan() computes what the
+ * guest's attestation report will say about it: the launch digest of SEV-SNP, the MRTD of TDX, the
+ * launch digests of SEV and SEV-ES.
+ *
+ * All of it is offline and pure: no KVM, no root, no global state, no output. Functions are safe to
+ * call from any thread on different plans.
+ */
+#ifndef LIBGMEM_MEASURE_H
+#define LIBGMEM_MEASURE_H
+
+#include <libgmem/launch.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The most vCPUs that a reader plans for. */
+#define GMEM_MEASURE_VCPUS_MAX 512
+
+/**
+ * enum gmem_vmm - whose way to launch an SNP guest
+ *
+ * They differ in the initial registers, in the place of the CPUID page and in the type of the memory
+ * that the firmware wants ready.
+ */
+enum gmem_vmm {
+	GMEM_VMM_QEMU = 0,     /* and everything else on KVM of Linux 6.11 or later */
+	GMEM_VMM_EC2 = 1,      /* CPUID page last, RDX 0x600 */
+	GMEM_VMM_GCE = 2,      /* memory as UNMEASURED, RDX 0x600 */
+	GMEM_VMM_EC2_RDX0 = 3, /* EC2 as it was described until 2026: RDX 0 */
+};
+
+/* Plan the image's own pages only: gives the "OVMF hash", no guest can be launched from it. */
+#define GMEM_OVMF_IMAGE_ONLY UINT32_C(0x1)
+
+/* Leave the image's own pages out: for gmem_measure_opts.start, no guest can be launched from it. */
+#define GMEM_OVMF_WITHOUT_IMAGE UINT32_C(0x2)
+
+/**
+ * struct gmem_ovmf_opts - an OVMF image and how it is launched
+ * @sz:           size of the struct as the caller knew it: GMEM_INIT()
+ * @vm_type:      GMEM_VM_SNP, GMEM_VM_SEV_ES or GMEM_VM_SEV
+ * @vmm:          enum gmem_vmm
+ * @image:        the firmware as a file has it, loaded to end at 4 GiB; borrowed until the plan
+ *                ends; copied where it is not page aligned
+ * @image_size:   in bytes, a multiple of a page
+ * @svsm:         SNP with QEMU: an SVSM image, loaded below the firmware, or NULL. Its metadata and its
+ *                entry point are used in place of the firmware's
+ * @svsm_size:    in bytes, a multiple of a page
+ * @vars_size:    with @svsm: bytes between the SVSM image and the firmware, for the variable store
+ * @kernel:       measured direct boot: the kernel, or NULL; used during the call only
+ * @kernel_size:  in bytes; 0 is an empty file
+ * @initrd:       the initrd, or NULL; needs @kernel
+ * @initrd_size:  in bytes
+ * @append:       the kernel command line, or NULL; needs @kernel
+ * @vcpus:        SEV-ES, SNP: 1 to GMEM_MEASURE_VCPUS_MAX
+ * @vcpu_sig:     QEMU: CPUID leaf 1 EAX of the vCPU model
+ * @sev_features: SNP: SEV_FEATURES of the guest, bit 0 set; SEV-ES: 0
+ * @flags:        GMEM_OVMF_*
+ * @reserved:     0
+ */
+struct gmem_ovmf_opts {
+	size_t sz;
+	uint32_t vm_type;
+	uint32_t vmm;
+	const void *image;
+	uint64_t image_size;
+	const void *svsm;
+	uint64_t svsm_size;
+	uint64_t vars_size;
+	const void *kernel;
+	uint64_t kernel_size;
+	const void *initrd;
+	uint64_t initrd_size;
+	const char *append;
+	uint32_t vcpus;
+	uint32_t vcpu_sig;
+	uint64_t sev_features;
+	uint32_t flags;
+	uint32_t reserved;
+};
+
+/**
+ * gmem_plan_from_ovmf() - Plan the launch of an OVMF image on SEV, SEV-ES or SEV-SNP
+ * @opts:     the image and how it is launched
+ * @ret_plan: (out) the plan; the caller's
+ * @error:    (out, on failure) the reason; may be NULL
+ *
+ * Reads the GUIDed table at the image's end, the SEV metadata, the SEV-ES reset block and the hash
+ * table area. Steps: the image, the metadata's sections in their order, one VMSA for each vCPU.
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none. The VMSAs are those that KVM makes since 6.11.
+ * Security: the image is not trusted. Anything that does not fit is refused, so that no digest is
+ *           computed for a launch that cannot happen.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL      an option is out of range or does not fit another
+ *   -E2BIG       @opts is of a newer version and sets what this one does not know
+ *   -EBADMSG     the image is malformed
+ *   -ENOENT      the image lacks what this launch needs
+ *   -EEXIST      two sections overlap
+ *   -EOPNOTSUPP  this combination has no known digest
+ *   -ENOMEM      no memory
+ */
+int gmem_plan_from_ovmf(const struct gmem_ovmf_opts *opts, struct gmem_plan **ret_plan,
+			struct gmem_measure_error *error);
+
+/** struct gmem_digest - a measurement: SHA-384 (48 bytes) or, for SEV and SEV-ES, SHA-256 (32) */
+struct gmem_digest {
+	uint8_t bytes[48];
+	uint32_t size;
+};
+
+/* TDX: all page adds of a step first, then all its extends, as some hypervisors before KVM did. */
+#define GMEM_MEASURE_TWO_PASS UINT32_C(0x1)
+
+/**
+ * struct gmem_measure_opts - how to measure
+ * @sz:         size of the struct as the caller knew it: GMEM_INIT()
+ * @flags:      GMEM_MEASURE_*
+ * @reserved:   0
+ * @start:      SNP: the digest to start from in place of zeroes, or NULL
+ * @start_size: 48, or 0 without @start
+ */
+struct gmem_measure_opts {
+	size_t sz;
+	uint32_t flags;
+	uint32_t reserved;
+	const uint8_t *start;
+	uint64_t start_size;
+};
+
+/**
+ * gmem_measure_plan() - Compute the measurement that a launch of the plan gives
+ * @plan:       the plan
+ * @opts:       NULL for defaults
+ * @ret_digest: (out) the measurement
+ * @error:      (out, on failure) the reason; may be NULL
+ *
+ * SNP: MEASUREMENT of the attestation report. TDX: MRTD. SEV, SEV-ES: the launch digest (the
+ * firmware's LAUNCH_MEASURE returns an HMAC over it and other fields).
+ *
+ * State:    always legal; for an empty plan the measurement of an empty guest.
+ * Threads:  safe while nobody changes @plan.
+ * Kernel:   none. Reads files of steps with GMEM_LAUNCH_FILE.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  an option is out of range or does not fit the plan
+ *   -E2BIG   @opts is of a newer version and sets what this one does not know
+ *   -EIO     a file of a step cannot be read or is too short
+ */
+int gmem_measure_plan(const struct gmem_plan *plan, const struct gmem_measure_opts *opts,
+		      struct gmem_digest *ret_digest, struct gmem_measure_error *error);
+
+/**
+ * enum gmem_vmsa_profile - whose initial registers
+ *
+ * The numbers of enum gmem_vmm, and more.
+ */
+enum gmem_vmsa_profile {
+	GMEM_VMSA_QEMU = 0,
+	GMEM_VMSA_EC2 = 1,
+	GMEM_VMSA_GCE = 2,
+	GMEM_VMSA_EC2_RDX0 = 3,
+	GMEM_VMSA_SVSM = 4, /* QEMU with an SVSM: protected mode, flat */
+};
+
+/**
+ * struct gmem_vmsa_opts - the initial registers of one vCPU
+ * @sz:           size of the struct as the caller knew it: GMEM_INIT()
+ * @profile:      enum gmem_vmsa_profile
+ * @vcpu_sig:     RDX: CPUID leaf 1 EAX; EC2 and GCE do not use it
+ * @boot:         1 for the boot vCPU (EC2), else 0
+ * @reserved:     0
+ * @entry:        the first instruction: 0xfffffff0 for the boot vCPU, the firmware's AP reset address
+ *                for the others; with an SVSM its entry point for all
+ * @sev_features: SEV_FEATURES
+ */
+struct gmem_vmsa_opts {
+	size_t sz;
+	uint32_t profile;
+	uint32_t vcpu_sig;
+	uint32_t boot;
+	uint32_t reserved;
+	uint64_t entry;
+	uint64_t sev_features;
+};
+
+/**
+ * gmem_vmsa_build() - Write a VMSA page as it is measured
+ * @opts:     the registers
+ * @ret_page: (out) GMEM_PAGE_SIZE bytes
+ * @error:    (out, on failure) the reason; may be NULL
+ *
+ * For plans made by hand.
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none. As KVM makes it since 6.11 (sev.c sev_es_sync_vmsa()).
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  an option is out of range, or a pointer is NULL
+ *   -E2BIG   @opts is of a newer version and sets what this one does not know
+ */
+int gmem_vmsa_build(const struct gmem_vmsa_opts *opts, void *ret_page,
+		    struct gmem_measure_error *error);
+
+/**
+ * gmem_vcpu_sig_from_fms() - CPUID leaf 1 EAX from family, model and stepping
+ * @family:   0 to 270
+ * @model:    0 to 255
+ * @stepping: 0 to 15
+ * @ret_sig:  (out) the signature
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none.
+ *
+ * Return: 0, or -EINVAL where a number is out of range
+ */
+int gmem_vcpu_sig_from_fms(uint32_t family, uint32_t model, uint32_t stepping, uint32_t *ret_sig);
+
+/**
+ * gmem_vcpu_sig_from_name() - CPUID leaf 1 EAX of a QEMU vCPU model
+ * @name:    as QEMU's -cpu has it: "EPYC-Genoa"
+ * @ret_sig: (out) the signature
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none.
+ *
+ * Return: 0, or -ENOENT for a name that is not known
+ */
+int gmem_vcpu_sig_from_name(const char *name, uint32_t *ret_sig);
+
+/**
+ * gmem_vcpu_name() - The names that gmem_vcpu_sig_from_name() knows
+ * @index: from 0
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none.
+ *
+ * Return: a static string, or NULL past the last
+ */
+const char *gmem_vcpu_name(size_t index);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
