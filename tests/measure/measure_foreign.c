@@ -68,7 +68,7 @@ static size_t find_row(const struct vector_table *table, const char *id)
 	for (size_t i = 0; i < table->count; i++)
 		if (!strcmp(vector_cell(table, i, "id"), id))
 			return i;
-	MUST(!"the row exists");
+	gt_must(__FILE__, __LINE__, "the row exists");
 }
 
 static void expect_plan(const struct foreign *foreign, const char *id, struct gmem_plan *plan,

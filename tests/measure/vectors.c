@@ -114,7 +114,7 @@ const char *vector_cell(const struct vector_table *table, size_t row, const char
 		return strcmp(table->rows[row].cells[i], "-") ? table->rows[row].cells[i] : NULL;
 	}
 	fprintf(stderr, "no column %s\n", column);
-	MUST(!"the column exists");
+	gt_must(__FILE__, __LINE__, "the column exists");
 }
 
 uint64_t vector_number(const struct vector_table *table, size_t row, const char *column)
