@@ -80,6 +80,8 @@ void each_vm(struct gt *t, void (*test)(struct vm *vm))
 {
 	static const uint32_t types[] = {GMI_KVM_X86_DEFAULT_VM, GMI_KVM_X86_SW_PROTECTED_VM};
 	int kvm = gt_open_kvm(t);
+	const char *skipped = "no such type of VM";
+	bool applied = false;
 	struct traits traits;
 	struct vm vm;
 	size_t i;
@@ -92,8 +94,11 @@ void each_vm(struct gt *t, void (*test)(struct vm *vm))
 			continue;
 		vm_open(t, types[i], &vm);
 		test(&vm);
+		applied |= !vm.skipped;
+		skipped = vm.skipped ? vm.skipped : skipped;
 		vm_close(&vm);
 	}
+	REQUIRE(applied, "%s", skipped);
 }
 
 int vm_file(struct vm *vm, unsigned int pages, uint64_t flags)

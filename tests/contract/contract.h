@@ -42,13 +42,26 @@ struct vm {
 	bool has_gmem_slots; /* memslots may be bound to files */
 	uint64_t file_flags; /* that creation accepts */
 	uint32_t address_spaces;
+	const char *skipped; /* why the test does not apply to this type, or NULL */
 };
 
 void vm_open(const struct gt *t, uint32_t type, struct vm *ret_vm);
 void vm_close(struct vm *vm);
 
-/* A test for each type of VM that common tests can make: DEFAULT and SW_PROTECTED. */
+/*
+ * A test for each type of VM that the kernel offers of those that need no hardware: DEFAULT and
+ * SW_PROTECTED. Skipped where it applies to none of them.
+ */
 void each_vm(struct gt *t, void (*test)(struct vm *vm));
+
+/* Leaves the test for this type of VM. */
+#define VM_REQUIRE(vm, condition, reason)                                                          \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			(vm)->skipped = reason;                                                    \
+			return;                                                                    \
+		}                                                                                  \
+	} while (0)
 
 /* A file of @pages for the VM; the test ends where there is none. */
 int vm_file(struct vm *vm, unsigned int pages, uint64_t flags);
