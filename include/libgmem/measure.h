@@ -111,6 +111,52 @@ struct gmem_ovmf_opts {
 int gmem_plan_from_ovmf(const struct gmem_ovmf_opts *opts, struct gmem_plan **ret_plan,
 			struct gmem_measure_error *error);
 
+/* Add memory that asks for PAGE.AUG like other memory: QEMU ignores that attribute. */
+#define GMEM_TDVF_ADD_AUG UINT32_C(0x1)
+
+/**
+ * struct gmem_tdvf_opts - a TDVF image
+ * @sz:         size of the struct as the caller knew it: GMEM_INIT()
+ * @image:      the firmware as a file has it, variable store included; borrowed until the plan ends;
+ *              sections that are not page aligned in memory are copied
+ * @image_size: in bytes
+ * @flags:      GMEM_TDVF_*
+ * @reserved:   0
+ */
+struct gmem_tdvf_opts {
+	size_t sz;
+	const void *image;
+	uint64_t image_size;
+	uint32_t flags;
+	uint32_t reserved;
+};
+
+/**
+ * gmem_plan_from_tdvf() - Plan the launch of a TDVF image on TDX
+ * @opts:     the image
+ * @ret_plan: (out) the plan; the caller's
+ * @error:    (out, on failure) the reason; may be NULL
+ *
+ * Finds the descriptor through the GUIDed table at the image's end or, where there is none, through
+ * the offset there. Steps: the sections in the descriptor's order, none merged. The TD HOB is all
+ * zeroes until gmem_plan_fill_td_hob().
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none.
+ * Security: the image is not trusted. Anything that does not fit is refused.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL   an option is out of range
+ *   -E2BIG    @opts is of a newer version and sets what this one does not know
+ *   -EBADMSG  the image is malformed
+ *   -ENOENT   the image has no TDX metadata, or lacks a section that every launch needs
+ *   -EEXIST   two sections overlap
+ *   -ENOMEM   no memory
+ */
+int gmem_plan_from_tdvf(const struct gmem_tdvf_opts *opts, struct gmem_plan **ret_plan,
+			struct gmem_measure_error *error);
+
 /** struct gmem_digest - a measurement: SHA-384 (48 bytes) or, for SEV and SEV-ES, SHA-256 (32) */
 struct gmem_digest {
 	uint8_t bytes[48];
@@ -157,6 +203,31 @@ struct gmem_measure_opts {
  */
 int gmem_measure_plan(const struct gmem_plan *plan, const struct gmem_measure_opts *opts,
 		      struct gmem_digest *ret_digest, struct gmem_measure_error *error);
+
+/**
+ * gmem_plan_fill_td_hob() - Write the hand-off block list of a TDX plan
+ * @plan:       a plan with a TD HOB step
+ * @ram:        the guest's RAM: page-aligned ranges by ascending address, none overlapping
+ * @ram_count:  how many
+ * @ret_digest: (out) SHA-384 of the list without its end mark, which the firmware extends RTMR[0]
+ *              with; may be NULL
+ * @error:      (out, on failure) the reason; may be NULL
+ *
+ * RAM that the plan adds is listed as system memory, the rest of RAM as memory to be accepted by the
+ * guest. A plan's memory outside @ram is not listed.
+ *
+ * State:    before the launch. A second call writes the list anew. On failure nothing changed.
+ * Threads:  the caller excludes all other use of @plan.
+ * Kernel:   none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a range of @ram is empty, unaligned, out of order, or only partly covers a step
+ *   -ENOENT  the plan has no TD HOB step
+ *   -ENOSPC  the TD HOB step is too small for the list
+ *   -ENOMEM  no memory
+ */
+int gmem_plan_fill_td_hob(struct gmem_plan *plan, const struct gmem_range *ram, size_t ram_count,
+			  struct gmem_digest *ret_digest, struct gmem_measure_error *error);
 
 /**
  * enum gmem_vmsa_profile - whose initial registers

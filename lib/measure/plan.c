@@ -54,18 +54,19 @@ static bool source_continues(const struct gmem_launch_step *last,
 	return (const uint8_t *)last->bytes + last->size == next->bytes;
 }
 
-/* The two-pass MRTD depends on where measured steps begin and end. */
+static bool type_merges(uint32_t type)
+{
+	return type == GMEM_LAUNCH_NORMAL || type == GMEM_LAUNCH_ZERO ||
+	       type == GMEM_LAUNCH_UNMEASURED || type == GMEM_LAUNCH_AUG;
+}
+
 static bool may_merge(const struct gmem_plan *plan, const struct gmem_launch_step *step)
 {
-	switch (step->type) {
-	case GMEM_LAUNCH_NORMAL:
-	case GMEM_LAUNCH_ZERO:
-		return plan->vm_type != GMEM_VM_TDX || !(step->flags & GMEM_LAUNCH_MEASURED);
-	case GMEM_LAUNCH_UNMEASURED:
-	case GMEM_LAUNCH_AUG:
-		return !(step->flags & GMEM_LAUNCH_FILL);
-	}
-	return false;
+	if (plan->merge == GMI_MERGE_NONE || !type_merges(step->type) ||
+	    step->flags & GMEM_LAUNCH_FILL)
+		return false;
+	return plan->merge == GMI_MERGE_ALL || plan->vm_type != GMEM_VM_TDX ||
+	       !(step->flags & GMEM_LAUNCH_MEASURED);
 }
 
 static bool merge(struct gmem_plan *plan, const struct gmem_launch_step *step)

@@ -13,9 +13,18 @@
  * digest do. Real images plan less than 1 GiB. */
 #define GMI_PLAN_MEMORY_MAX (UINT64_C(4) << 30)
 
+/* What gmi_plan_append() may merge. The two-pass MRTD depends on where measured steps begin and end,
+ * the TD HOB on where all of them do. */
+enum gmi_merge {
+	GMI_MERGE_SAFE, /* all but measured steps on TDX */
+	GMI_MERGE_ALL,
+	GMI_MERGE_NONE,
+};
+
 struct gmi_chunk;
 
 struct gmem_plan {
+	enum gmi_merge merge;
 	uint32_t vm_type;
 	uint32_t vcpus;
 	struct gmem_launch_step *steps;
