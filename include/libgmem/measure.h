@@ -282,6 +282,140 @@ struct gmem_vmsa_opts {
 int gmem_vmsa_build(const struct gmem_vmsa_opts *opts, void *ret_page,
 		    struct gmem_measure_error *error);
 
+/* Sizes of what KVM_SEV_SNP_LAUNCH_FINISH takes. */
+#define GMEM_SNP_ID_BLOCK_SIZE 96
+#define GMEM_SNP_ID_AUTH_SIZE  4096
+
+/**
+ * struct gmem_snp_id_block_opts - what the owner signs for
+ * @sz:        size of the struct as the caller knew it: GMEM_INIT()
+ * @digest:    the launch digest: gmem_measure_plan()
+ * @family_id: the owner's choice, shown in attestation reports
+ * @image_id:  the same
+ * @guest_svn: the same
+ * @reserved:  0
+ * @policy:    guest policy, equal to the one that the launch starts with
+ */
+struct gmem_snp_id_block_opts {
+	size_t sz;
+	uint8_t digest[48];
+	uint8_t family_id[16];
+	uint8_t image_id[16];
+	uint32_t guest_svn;
+	uint32_t reserved;
+	uint64_t policy;
+};
+
+/** struct gmem_snp_id_key - a public key on the curve P-384: coordinates, big-endian */
+struct gmem_snp_id_key {
+	uint8_t x[48];
+	uint8_t y[48];
+};
+
+/** struct gmem_snp_id_signature - ECDSA with P-384 over SHA-384: both numbers, big-endian */
+struct gmem_snp_id_signature {
+	uint8_t r[48];
+	uint8_t s[48];
+};
+
+/**
+ * struct gmem_snp_id_auth_opts - who signed
+ * @sz:              size of the struct as the caller knew it: GMEM_INIT()
+ * @id_key:          the key that signed the ID block
+ * @block_signature: of the 96 bytes of the ID block, by @id_key
+ * @author_key:      the key that signed @id_key, or NULL for none
+ * @key_signature:   of the 1028 bytes of @id_key as gmem_snp_id_key_write() gives them, by
+ *                   @author_key; NULL without @author_key
+ */
+struct gmem_snp_id_auth_opts {
+	size_t sz;
+	const struct gmem_snp_id_key *id_key;
+	const struct gmem_snp_id_signature *block_signature;
+	const struct gmem_snp_id_key *author_key;
+	const struct gmem_snp_id_signature *key_signature;
+};
+
+/* Size of a public key as the firmware hashes it and as an author signs it. */
+#define GMEM_SNP_ID_KEY_SIZE 1028
+
+/**
+ * gmem_snp_id_block_build() - Write an ID block
+ * @opts:      its fields
+ * @ret_block: (out) GMEM_SNP_ID_BLOCK_SIZE bytes, to be signed and given to the launch
+ * @error:     (out, on failure) the reason; may be NULL
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   KVM_SEV_SNP_LAUNCH_FINISH id_block_uaddr (6.11).
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a pointer is NULL or @opts->reserved is not 0
+ *   -E2BIG   @opts is of a newer version and sets what this one does not know
+ */
+int gmem_snp_id_block_build(const struct gmem_snp_id_block_opts *opts, void *ret_block,
+			    struct gmem_measure_error *error);
+
+/**
+ * gmem_snp_id_key_write() - Write a public key as the firmware has it
+ * @key:        the key
+ * @ret_bytes:  (out) GMEM_SNP_ID_KEY_SIZE bytes, which the author signs; may be NULL
+ * @ret_digest: (out) the digest that attestation reports show for the key; may be NULL
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none.
+ *
+ * Return: 0, or -EINVAL where @key is NULL
+ */
+int gmem_snp_id_key_write(const struct gmem_snp_id_key *key, void *ret_bytes,
+			  struct gmem_digest *ret_digest);
+
+/**
+ * gmem_snp_id_auth_build() - Write the ID authentication page
+ * @opts:     keys and their signatures
+ * @ret_page: (out) GMEM_SNP_ID_AUTH_SIZE bytes
+ * @error:    (out, on failure) the reason; may be NULL
+ *
+ * Does not check the signatures: gmem_snp_id_check().
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   KVM_SEV_SNP_LAUNCH_FINISH id_auth_uaddr (6.11).
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a pointer that has to be there is NULL, or only one of the author's two is
+ *   -E2BIG   @opts is of a newer version and sets what this one does not know
+ */
+int gmem_snp_id_auth_build(const struct gmem_snp_id_auth_opts *opts, void *ret_page,
+			   struct gmem_measure_error *error);
+
+/* The author key counts too: auth_key_en of KVM_SEV_SNP_LAUNCH_FINISH. */
+#define GMEM_SNP_ID_AUTHOR UINT32_C(0x1)
+
+/**
+ * gmem_snp_id_check() - Ask what the firmware will ask at the end of a launch
+ * @block:  GMEM_SNP_ID_BLOCK_SIZE bytes
+ * @auth:   GMEM_SNP_ID_AUTH_SIZE bytes
+ * @digest: the launch digest: gmem_measure_plan()
+ * @policy: the guest policy that the launch starts with
+ * @flags:  GMEM_SNP_ID_*
+ * @error:  (out, on failure) the reason; may be NULL
+ *
+ * A finish that the firmware refused cannot be repeated, so this is better asked first.
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none. The checks are those of AMD's firmware for SNP_LAUNCH_FINISH.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL    a pointer is NULL or a flag is not known
+ *   -EBADMSG   an algorithm or curve is not known, or a key is no point of its curve
+ *   -EPERM     digest or policy differ from the block's
+ *   -EKEYREJECTED  a signature is wrong
+ */
+int gmem_snp_id_check(const void *block, const void *auth, const struct gmem_digest *digest,
+		      uint64_t policy, uint32_t flags, struct gmem_measure_error *error);
+
 /**
  * gmem_vcpu_sig_from_fms() - CPUID leaf 1 EAX from family, model and stepping
  * @family:   0 to 270

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Published launch digests of other programs, from a folder that is not part of the sources. */
+#include <nettle/base64.h>
 #include <unistd.h>
 
 #include "snp_launch.h"
@@ -213,7 +214,106 @@ static void cpu_signature(struct gt *t)
 	vector_table_free(&foreign.table);
 }
 
+/* The tables have numbers little-endian, filled up with zeroes. */
+static void get_number(const struct vector_table *table, const char *column, uint8_t *big_endian)
+{
+	uint8_t bytes[72];
+
+	MUST(vector_unhex(vector_cell(table, 0, column), bytes, sizeof(bytes)) == sizeof(bytes));
+	for (size_t i = 0; i < 48; i++)
+		big_endian[i] = bytes[47 - i];
+}
+
+static struct gmem_snp_id_key get_key(const struct vector_table *table, const char *x,
+				      const char *y)
+{
+	struct gmem_snp_id_key key;
+
+	get_number(table, x, key.x);
+	get_number(table, y, key.y);
+	return key;
+}
+
+static void expect_base64(const char *name, const uint8_t *bytes, size_t size, const char *want)
+{
+	char text[BASE64_ENCODE_RAW_LENGTH(128) + 1] = "";
+
+	MUST(size <= 128);
+	base64_encode_raw(text, size, bytes);
+	EXPECT_CASE(name, "the bytes", strcmp(text, want), 0);
+}
+
+static void id_block(struct gt *t)
+{
+	struct foreign foreign = foreign_open("id_block");
+	const struct vector_table *table = &foreign.table;
+	struct gmem_snp_id_block_opts opts = {
+		.sz = sizeof(opts),
+		.guest_svn = (uint32_t)vector_number(table, 0, "guest_svn"),
+		.policy = vector_number(table, 0, "policy"),
+	};
+	struct gmem_snp_id_key id = get_key(table, "id_pub_qx_le", "id_pub_qy_le");
+	struct gmem_snp_id_key author = get_key(table, "auth_pub_qx_le", "auth_pub_qy_le");
+	uint8_t block[GMEM_SNP_ID_BLOCK_SIZE];
+	struct gmem_digest digest;
+
+	vector_unhex(vector_cell(table, 0, "launch_digest"), opts.digest, sizeof(opts.digest));
+	EXPECT("id_block", gmem_snp_id_block_build(&opts, block, NULL), 0);
+	expect_base64("id_block", block, sizeof(block),
+		      vector_cell(table, 0, "expected_id_block_b64"));
+	EXPECT("id_block", gmem_snp_id_key_write(&id, NULL, &digest), 0);
+	expect_base64("the ID key", digest.bytes, digest.size,
+		      vector_cell(table, 0, "expected_id_key_digest_b64"));
+	EXPECT("id_block", gmem_snp_id_key_write(&author, NULL, &digest), 0);
+	expect_base64("the author key", digest.bytes, digest.size,
+		      vector_cell(table, 0, "expected_author_key_digest_b64"));
+	vector_table_free(&foreign.table);
+}
+
+static struct gmem_snp_id_signature get_signature(const struct foreign *foreign, const char *column)
+{
+	struct gmem_snp_id_signature signature;
+	struct vector_file file;
+
+	MUST(vector_file_read(foreign->dir, vector_cell(&foreign->table, 0, column), &file));
+	MUST(file.size == 512);
+	for (size_t i = 0; i < 48; i++) {
+		signature.r[i] = file.data[47 - i];
+		signature.s[i] = file.data[72 + 47 - i];
+	}
+	vector_file_free(&file);
+	return signature;
+}
+
+static void id_auth(struct gt *t)
+{
+	struct foreign foreign = foreign_open("id_auth");
+	const struct vector_table *table = &foreign.table;
+	struct gmem_snp_id_key id = get_key(table, "id_pub_qx_le", "id_pub_qy_le");
+	struct gmem_snp_id_key author = get_key(table, "auth_pub_qx_le", "auth_pub_qy_le");
+	struct gmem_snp_id_signature block = get_signature(&foreign, "id_block_sig_file");
+	struct gmem_snp_id_signature key = get_signature(&foreign, "id_key_sig_file");
+	const struct gmem_snp_id_auth_opts opts = {
+		.sz = sizeof(opts),
+		.id_key = &id,
+		.block_signature = &block,
+		.author_key = &author,
+		.key_signature = &key,
+	};
+	struct vector_file want;
+	uint8_t page[GMEM_SNP_ID_AUTH_SIZE];
+
+	MUST(vector_number(table, 0, "id_key_algo") == 1);
+	MUST(vector_file_read(foreign.dir, vector_cell(table, 0, "expected_file"), &want));
+	EXPECT("id_auth", gmem_snp_id_auth_build(&opts, page, NULL), 0);
+	EXPECT("id_auth", memcmp(page, want.data, sizeof(page)), 0);
+	vector_file_free(&want);
+	vector_table_free(&foreign.table);
+}
+
 static const struct gt_test tests[] = {
+	{"id_block", id_block, .flags = GT_NO_KERNEL},
+	{"id_auth", id_auth, .flags = GT_NO_KERNEL},
 	{"launches", launches, .flags = GT_NO_KERNEL},
 	{"bare_pages", bare_pages, .flags = GT_NO_KERNEL},
 	{"svsm_from_start", svsm_from_start, .flags = GT_NO_KERNEL},
