@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* The guests: their programs, how one gets into memory, and what a scripted vCPU does in its place. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm.h"
+
+#define PTE_PRESENT  (UINT64_C(1) << 0)
+#define PTE_WRITABLE (UINT64_C(1) << 1)
+#define PTE_HUGE     (UINT64_C(1) << 7) /* in a PDPT: a page of 1 GiB */
+#define PTE_COUNT    512
+
+/* The programs of guests/, put in here by images.S. */
+extern const uint8_t guest_hello[], guest_hello_end[];
+extern const uint8_t guest_memtest[], guest_memtest_end[];
+
+static int script_hello(struct vcpu *vcpu)
+{
+	return 0;
+}
+
+static int script_memtest(struct vcpu *vcpu)
+{
+	return 0;
+}
+
+static const struct guest guests[] = {
+	{
+		.name = "memtest",
+		.help = "fill all RAM, verify it, report a checksum",
+		.image = guest_memtest,
+		.image_end = guest_memtest_end,
+		.fills_ram = true,
+		.script = script_memtest,
+	},
+	{
+		.name = "hello",
+		.help = "say hello, and touch next to no memory",
+		.image = guest_hello,
+		.image_end = guest_hello_end,
+		.script = script_hello,
+	},
+};
+
+#define GUEST_COUNT (sizeof(guests) / sizeof(guests[0]))
+
+const struct guest *guest_find(const char *name)
+{
+	for (size_t i = 0; i < GUEST_COUNT; i++) {
+		if (strcmp(guests[i].name, name) == 0)
+			return &guests[i];
+	}
+	return NULL;
+}
+
+void guest_list(FILE *out)
+{
+	for (size_t i = 0; i < GUEST_COUNT; i++)
+		fprintf(out, "    %-20s%s\n", guests[i].name, guests[i].help);
+}
+
+uint64_t guest_sum_words(const void *memory, uint64_t size)
+{
+	const uint64_t *word = memory;
+	uint64_t sum = 0;
+
+	for (uint64_t i = 0; i < size / sizeof(*word); i++)
+		sum += word[i];
+	return sum;
+}
+
+static uint64_t highest_address(const struct machine *machine)
+{
+	const struct gmem_range *last = &machine->ram[machine->ram_count - 1];
+
+	return last->start + last->size - 1;
+}
+
+/* Map every guest address to itself, up to the last byte of RAM, in pages of 1 GiB. */
+static void write_page_tables(struct machine *machine)
+{
+	uint64_t *pml4 = (uint64_t *)(machine->boot + BOOT_PAGE_TABLES);
+	uint64_t pdpt_count = highest_address(machine) / (PTE_COUNT * GIB) + 1;
+
+	for (uint64_t i = 0; i < pdpt_count; i++) {
+		uint64_t *pdpt = pml4 + (i + 1) * PTE_COUNT;
+		uint64_t pdpt_gpa = BOOT_PAGE_TABLES + (i + 1) * GMEM_PAGE_SIZE;
+
+		pml4[i] = pdpt_gpa | PTE_PRESENT | PTE_WRITABLE;
+		for (uint64_t j = 0; j < PTE_COUNT; j++)
+			pdpt[j] = (i * PTE_COUNT + j) * GIB | PTE_PRESENT | PTE_WRITABLE | PTE_HUGE;
+	}
+}
+
+static void write_boot_record(struct machine *machine)
+{
+	uint8_t *record = machine->boot + BOOT_RECORD;
+	uint64_t vcpus = machine->vcpu_count;
+	uint64_t regions = machine->ram_count;
+
+	memcpy(record + BOOT_VCPUS, &vcpus, sizeof(vcpus));
+	memcpy(record + BOOT_REGIONS, &regions, sizeof(regions));
+	memcpy(record + BOOT_REGION, machine->ram, regions * BOOT_REGION_SIZE);
+}
+
+/* The boot area reads as zero until here: nothing else of it has to be written. */
+int guest_load(struct machine *machine)
+{
+	const struct guest *guest = machine->guest;
+	size_t size = (size_t)(guest->image_end - guest->image);
+
+	if (size > BOOT_PROGRAM_SIZE)
+		return report_error("the guest's program is too large", -E2BIG);
+	write_page_tables(machine);
+	write_boot_record(machine);
+	memcpy(machine->boot + BOOT_PROGRAM, guest->image, size);
+	report_step("load the program");
+	return 0;
+}

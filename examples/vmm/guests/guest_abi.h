@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the VMM and its guests agree on: where things are and what the ports mean. */
+#ifndef GUEST_ABI_H
+#define GUEST_ABI_H
+
+/* Read by the assembler too: numbers only. */
+
+/*
+ * The first 2 MiB of guest memory, the boot area, are written by the VMM before the start. Guests
+ * leave them alone but for their own stack and the boot record. All other RAM is theirs.
+ *
+ *   0x001000  boot record, below
+ *   0x002000  page tables: one PML4, then one PDPT for each 512 GiB of guest addresses
+ *   0x040000  stacks, one page each; vCPU i starts with the end of page i in rsp
+ *   0x100000  the program
+ *
+ * A program starts at its first byte, in 64-bit mode, all guest addresses mapped one to one, with the
+ * address of the boot record in rdi and the index of the vCPU in rsi. There is no interrupt table: an
+ * exception shuts the guest down.
+ */
+#define BOOT_AREA_SIZE    0x200000
+#define BOOT_RECORD       0x1000
+#define BOOT_PAGE_TABLES  0x2000
+#define BOOT_STACKS       0x40000
+#define BOOT_PROGRAM      0x100000
+#define BOOT_PROGRAM_SIZE (BOOT_AREA_SIZE - BOOT_PROGRAM)
+
+#define BOOT_MAX_VCPUS   64
+#define BOOT_MAX_PDPTS   32
+#define BOOT_MAX_REGIONS 4
+
+/* The boot record: offsets of 64-bit numbers. */
+#define BOOT_VCPUS       0  /* how many vCPUs run the program */
+#define BOOT_ARRIVED     8  /* a counter for the guest's use, 0 at the start */
+#define BOOT_REGIONS     16 /* how many regions of RAM follow */
+#define BOOT_REGION      24 /* the first: its guest address, then its size in bytes */
+#define BOOT_REGION_SIZE 16 /* bytes from one region to the next */
+
+/*
+ * Ports. A guest reports a 64-bit value in three writes of 32 bits each: low half, high half, and what
+ * the value is.
+ */
+#define PORT_TEXT 0x500 /* bytes of text; string output is fine */
+#define PORT_LOW  0x504
+#define PORT_HIGH 0x508
+#define PORT_WHAT 0x50c /* REPORT_... */
+#define PORT_EXIT 0x510 /* this vCPU is done: 0 is success; the guest halts next */
+
+#define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
+#define REPORT_BYTES    2 /* how many bytes that were */
+#define REPORT_BAD_WORD 3 /* address of a word that did not hold what was written there */
+
+#endif

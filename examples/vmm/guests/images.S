@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Puts the assembled guests into gmem-vmm as data. The build passes the paths. */
+	.section .rodata
+	.balign	16
+	.globl	guest_hello, guest_hello_end
+guest_hello:
+	.incbin	"hello.bin"
+guest_hello_end:
+
+	.globl	guest_memtest, guest_memtest_end
+guest_memtest:
+	.incbin	"memtest.bin"
+guest_memtest_end:
+
+	.section .note.GNU-stack, "", @progbits

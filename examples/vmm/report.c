@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* All that gmem-vmm prints: errors, what ran, what this kernel offers, and how long each step took. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "vmm.h"
+
+#define MAX_STEPS 16
+
+/* The program has one course of events, and so one list of its steps. */
+static struct {
+	const char *name;
+	double seconds;
+} steps[MAX_STEPS];
+static uint32_t step_count;
+static struct timespec step_start;
+
+/* For system calls that the VMM makes itself. */
+int report_error(const char *what, int error)
+{
+	fprintf(stderr, "gmem-vmm: %s: %s\n", what, strerror(-error));
+	return error;
+}
+
+/* For calls of libgmem: its record of the failure says more than the code does. */
+int report_gmem_error(const char *what, int error)
+{
+	const struct gmem_errinfo *info = gmem_errinfo();
+
+	if (info->error == error)
+		fprintf(stderr, "gmem-vmm: %s: %s\n", what, info->message);
+	else
+		fprintf(stderr, "gmem-vmm: %s: %s\n", what, gmem_strerror(error));
+	return error;
+}
+
+/* Ends a step of the given name; the next begins here. NULL starts the clock. */
+void report_step(const char *name)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (name && step_count < MAX_STEPS) {
+		steps[step_count].name = name;
+		steps[step_count].seconds = (double)(now.tv_sec - step_start.tv_sec) +
+					    (double)(now.tv_nsec - step_start.tv_nsec) / 1e9;
+		step_count++;
+	}
+	step_start = now;
+}
+
+void report_steps(void)
+{
+	printf("\n%-22s %12s\n", "STEP", "TIME");
+	for (uint32_t i = 0; i < step_count; i++)
+		printf("%-22s %9.1f ms\n", steps[i].name, steps[i].seconds * 1e3);
+}
+
+/* A guest may write anything: what could steer a terminal is not passed on. */
+void report_guest_text(const uint8_t *text, uint64_t size)
+{
+	for (uint64_t i = 0; i < size; i++)
+		putchar(text[i] == '\n' || (text[i] >= ' ' && text[i] < 127) ? text[i] : '?');
+}
+
+static const char *vm_type_name(uint32_t vm_type)
+{
+	switch (vm_type) {
+	case GMEM_VM_DEFAULT:
+		return "default";
+	case GMEM_VM_SW_PROTECTED:
+		return "sw-protected";
+	}
+	return "other";
+}
+
+static uint32_t vm_type_of(const struct machine *machine)
+{
+	GMEM_INIT(gmem_vm_info, info);
+
+	gmem_vm_get_info(machine->vm, &info);
+	return info.vm_type;
+}
+
+void report_machine(const struct machine *machine, const struct options *options)
+{
+	struct utsname name;
+
+	if (kernel_is_simulated(&machine->kernel))
+		printf("kernel      simulated, profile %s: the guest is a script\n",
+		       strchr(options->kernel, ':') + 1);
+	else if (uname(&name) == 0)
+		printf("kernel      the real one, %s %s\n", name.sysname, name.release);
+	printf("VM          type %s: %s\n", vm_type_name(vm_type_of(machine)),
+	       machine->is_private ? "the guest's memory is private"
+				   : "the guest's memory is shared with the host");
+	printf("memory      %" PRIu64 " MiB of one guest_memfd%s\n", options->mem / MIB,
+	       machine->is_private ? ", but for a boot area of 2 MiB in host memory" : "");
+	printf("guest       %s on %" PRIu32 " vCPUs\n", machine->guest->name, machine->vcpu_count);
+	fflush(stdout);
+}
+
+static void print_answer(const struct gmem_feature_info *info)
+{
+	const char *state = info->state == 1 ? "yes" : info->state == 0 ? "no" : "unknown";
+
+	printf("%-18s %-8s %s\n", info->name, state,
+	       info->state == 1 ? info->mechanism : info->reason);
+}
+
+void report_features(const struct machine *machine)
+{
+	uint32_t type = vm_type_of(machine);
+
+	printf("\n%-18s %-8s %s\n", "FEATURE", "HERE", "BY WHAT, OR WHY NOT");
+	for (uint32_t i = 0; i < GMEM_FEATURE_COUNT; i++) {
+		GMEM_INIT(gmem_feature_info, info);
+
+		if (gmem_ctx_describe(machine->ctx, type, i, &info) == 0)
+			print_answer(&info);
+	}
+	printf("\n%-18s %-8s %s\n", "JOB", "HERE", "MECHANISM CHOSEN, OR WHY NONE");
+	for (uint32_t i = 0; i < GMEM_CAPABILITY_COUNT; i++) {
+		GMEM_INIT(gmem_feature_info, info);
+
+		if (gmem_ctx_mechanism(machine->ctx, type, i, &info) == 0)
+			print_answer(&info);
+	}
+}
