@@ -119,3 +119,19 @@ void *unmapped_address(const struct gt *t)
 	gt_unmap(t, addr, GT_PAGE);
 	return addr;
 }
+
+/* A real page fault for a slot without memory is an error, an emulated access finds a device. */
+bool vm_runs_natively(struct vm *vm)
+{
+	int fd = gt_create_vm(vm->t, vm->kvm, vm->type);
+	struct gt_guest *guest;
+	struct gt_exit exit;
+
+	MUST(fd >= 0);
+	guest = gt_guest_create(vm->t, fd);
+	MUST(gt_set_region(vm->t, fd, 0, 0, TEST_GPA, GT_PAGE, unmapped_address(vm->t)) == 0);
+	exit = gt_guest_read(guest, TEST_GPA);
+	gt_guest_destroy(guest);
+	gt_close(vm->t, fd);
+	return exit.ret != 0 || exit.reason != GMI_KVM_EXIT_MMIO;
+}

@@ -66,6 +66,14 @@ void each_vm(struct gt *t, void (*test)(struct vm *vm));
 /* A file of @pages for the VM; the test ends where there is none. */
 int vm_file(struct vm *vm, unsigned int pages, uint64_t flags);
 
+/*
+ * False where KVM emulates every instruction of such guests instead of running them, as kvm_pvm
+ * does. Then all their accesses are KVM's own, by userspace_addr, and hypercalls come to nothing.
+ */
+bool vm_runs_natively(struct vm *vm);
+
+#define EMULATED "KVM emulates all instructions of guests on this machine"
+
 /* An address that is mapped nowhere. */
 void *unmapped_address(const struct gt *t);
 
