@@ -12,6 +12,10 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"probe", command_probe, "what this kernel has for guest memory, and by which mechanism"},
+#ifdef HAVE_MEASURE
+	{"measure", command_measure, "the measurement that a launch gives"},
+	{"plan", command_plan, "what a launch puts into the guest's memory"},
+#endif
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

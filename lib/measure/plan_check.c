@@ -42,7 +42,7 @@ static const struct page_rule *rule_of(uint32_t type)
 	return &rules[type];
 }
 
-const char *gmem_launch_page_name(uint32_t type)
+GMEM_API const char *gmem_launch_page_name(uint32_t type)
 {
 	const struct page_rule *rule = rule_of(type);
 
