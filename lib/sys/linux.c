@@ -2,6 +2,7 @@
 /* The real kernel: the only file of libgmem that makes system calls and reads errno. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -146,6 +147,44 @@ static int linux_sleep(void *user, uint64_t ns)
 	return -clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
+/* A file of /sys takes what one write() brings, all of it or an error. */
+static int linux_write_file(void *user, const char *path, const char *buf, size_t size)
+{
+	int fd = linux_open(user, path, O_WRONLY);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = write(fd, buf, size) < 0 ? -errno : 0;
+	linux_close(user, fd);
+	return ret;
+}
+
+static int linux_flock(void *user, int fd, int operation)
+{
+	return result(flock(fd, operation));
+}
+
+static int linux_set_affinity(void *user, const uint64_t *cpus, size_t words)
+{
+	return result(syscall(SYS_sched_setaffinity, 0, words * sizeof(*cpus), cpus));
+}
+
+static int linux_set_mempolicy(void *user, int mode, const uint64_t *nodes, uint64_t max_node)
+{
+	return result(syscall(SYS_set_mempolicy, mode, nodes, max_node));
+}
+
+static int linux_now(void *user, uint64_t *ret_ns)
+{
+	struct timespec time;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &time) < 0)
+		return -errno;
+	*ret_ns = (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	return 0;
+}
+
 const struct gmem_sys_ops gmi_sys_linux_ops = {
 	.sz = sizeof(struct gmem_sys_ops),
 	.open = linux_open,
@@ -164,4 +203,9 @@ const struct gmem_sys_ops gmi_sys_linux_ops = {
 	.ftruncate = linux_ftruncate,
 	.read_file = linux_read_file,
 	.sleep = linux_sleep,
+	.write_file = linux_write_file,
+	.flock = linux_flock,
+	.set_affinity = linux_set_affinity,
+	.set_mempolicy = linux_set_mempolicy,
+	.now = linux_now,
 };

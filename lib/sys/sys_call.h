@@ -3,6 +3,9 @@
 #ifndef GMI_SYS_CALL_H
 #define GMI_SYS_CALL_H
 
+#include <errno.h>
+#include <stddef.h>
+
 #include <libgmem/sys.h>
 
 struct gmi_sys {
@@ -99,6 +102,42 @@ static inline int gmi_sys_read_file(const struct gmi_sys *sys, const char *path,
 static inline int gmi_sys_sleep(const struct gmi_sys *sys, uint64_t ns)
 {
 	return sys->ops->sleep(sys->user, ns);
+}
+
+/* The members from write_file on, which a table may lack. */
+#define GMI_SYS_HAS(sys, member)                                                                   \
+	((sys)->ops->sz > offsetof(struct gmem_sys_ops, member) && (sys)->ops->member)
+
+static inline int gmi_sys_write_file(const struct gmi_sys *sys, const char *path, const char *buf,
+				     size_t size)
+{
+	return GMI_SYS_HAS(sys, write_file) ? sys->ops->write_file(sys->user, path, buf, size)
+					    : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_flock(const struct gmi_sys *sys, int fd, int operation)
+{
+	return GMI_SYS_HAS(sys, flock) ? sys->ops->flock(sys->user, fd, operation) : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_set_affinity(const struct gmi_sys *sys, const uint64_t *cpus,
+				       size_t words)
+{
+	return GMI_SYS_HAS(sys, set_affinity) ? sys->ops->set_affinity(sys->user, cpus, words)
+					      : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_set_mempolicy(const struct gmi_sys *sys, int mode, const uint64_t *nodes,
+					uint64_t max_node)
+{
+	return GMI_SYS_HAS(sys, set_mempolicy)
+		       ? sys->ops->set_mempolicy(sys->user, mode, nodes, max_node)
+		       : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_now(const struct gmi_sys *sys, uint64_t *ret_ns)
+{
+	return GMI_SYS_HAS(sys, now) ? sys->ops->now(sys->user, ret_ns) : -EOPNOTSUPP;
 }
 
 #endif
