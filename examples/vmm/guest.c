@@ -16,14 +16,12 @@
 extern const uint8_t guest_hello[], guest_hello_end[];
 extern const uint8_t guest_memtest[], guest_memtest_end[];
 
-static int script_hello(struct vcpu *vcpu)
+static void script_hello(struct vcpu *vcpu)
 {
-	return 0;
 }
 
-static int script_memtest(struct vcpu *vcpu)
+static void script_memtest(struct vcpu *vcpu)
 {
-	return 0;
 }
 
 static const struct guest guests[] = {
@@ -61,16 +59,6 @@ void guest_list(FILE *out)
 		fprintf(out, "    %-20s%s\n", guests[i].name, guests[i].help);
 }
 
-uint64_t guest_sum_words(const void *memory, uint64_t size)
-{
-	const uint64_t *word = memory;
-	uint64_t sum = 0;
-
-	for (uint64_t i = 0; i < size / sizeof(*word); i++)
-		sum += word[i];
-	return sum;
-}
-
 static uint64_t highest_address(const struct machine *machine)
 {
 	const struct gmem_range *last = &machine->ram[machine->ram_count - 1];
@@ -106,16 +94,15 @@ static void write_boot_record(struct machine *machine)
 }
 
 /* The boot area reads as zero until here: nothing else of it has to be written. */
-int guest_load(struct machine *machine)
+void guest_load(struct machine *machine)
 {
 	const struct guest *guest = machine->guest;
 	size_t size = (size_t)(guest->image_end - guest->image);
 
 	if (size > BOOT_PROGRAM_SIZE)
-		return report_error("the guest's program is too large", -E2BIG);
+		fail(STATUS_FAILED, "the program of guest %s is too large", guest->name);
 	write_page_tables(machine);
 	write_boot_record(machine);
 	memcpy(machine->boot + BOOT_PROGRAM, guest->image, size);
 	report_step("load the program");
-	return 0;
 }

@@ -10,22 +10,25 @@
 #include "vmm.h"
 
 #define MIN_MEM (4 * MIB)
-#define MAX_MEM (BOOT_MAX_PDPTS * 512 * GIB - GIB) /* what the page tables reach, less the hole */
+#define MAX_MEM (BOOT_MAX_PDPTS * 512 * GIB - GIB) /* page tables, less the hole */
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: gmem-vmm [OPTION]...\n"
-		     "Run a 64-bit guest whose RAM is a guest_memfd, by libgmem.\n"
-		     "\n"
-		     "  --kernel kvm          the machine's /dev/kvm (default)\n"
-		     "  --kernel sim:PROFILE  a simulated kernel, such as sim:v6.18 or sim:v7.3-sw\n"
-		     "  --mem SIZE            guest memory: 512M, 64G, 1T (default 1G)\n"
-		     "  --vcpus N             1 to 64 virtual processors (default 2)\n"
-		     "  --vm-type TYPE        default: shared memory; sw-protected: private memory;\n"
-		     "                        auto: private where the kernel has it (default)\n"
-		     "  --guest NAME          what to run (default memtest):\n");
+	fprintf(out,
+		"usage: gmem-vmm [OPTION]...\n"
+		"Run a 64-bit guest whose RAM is a guest_memfd, by libgmem.\n"
+		"\n"
+		"  --kernel kvm          the machine's /dev/kvm (default)\n"
+		"  --kernel sim:PROFILE  a simulated kernel, such as sim:v6.18 or sim:v7.3-sw\n"
+		"  --mem SIZE            guest memory: 512M, 64G, 1T (default 1G)\n"
+		"  --vcpus N             1 to 64 virtual processors (default 2)\n"
+		"  --vm-type TYPE        default: shared memory; sw-protected: private memory;\n"
+		"                        auto: private where the kernel has it (default)\n"
+		"  --guest NAME          what to run (default memtest):\n");
 	guest_list(out);
-	fprintf(out, "\nThe exit status is 0 when all went well, 1 when not, 2 for a bad option.\n");
+	fprintf(out,
+		"\nThe exit status is 0 when all went well, 1 when not, 2 for a bad option, and 3\n"
+		"where this kernel cannot run such a guest.\n");
 }
 
 /* 4096, 512M, 512MB, 512MiB, 1t: powers of 1024, as everybody means for memory. */
@@ -58,34 +61,24 @@ static int parse_size(const char *text, uint64_t *ret_size)
 	return 0;
 }
 
-static int bad_option(const char *name, const char *value, const char *expected)
+static int bad_option(const char *name, const char *value, const char *why)
 {
-	fprintf(stderr, "gmem-vmm: --%s %s: %s\n", name, value, expected);
+	fprintf(stderr, "gmem-vmm: --%s %s: %s\n", name, value, why);
 	return -EINVAL;
-}
-
-static int set_kernel(struct options *options, const char *value)
-{
-	if (strcmp(value, "kvm") != 0 && strncmp(value, "sim:", 4) != 0)
-		return bad_option("kernel", value, "not kvm or sim:PROFILE");
-	options->kernel = value;
-	return 0;
 }
 
 static int set_mem(struct options *options, const char *value)
 {
-	uint64_t size;
-	int err = parse_size(value, &size);
+	int err = parse_size(value, &options->mem);
 
 	if (err == -EINVAL)
 		return bad_option("mem", value, "not a size such as 512M, 64G or 1T");
-	if (err || size > MAX_MEM)
-		return bad_option("mem", value, "more than the 16383 GiB that this VMM can map");
-	if (size < MIN_MEM)
+	if (err || options->mem > MAX_MEM)
+		return bad_option("mem", value, "more than the 16383G that this VMM can map");
+	if (options->mem < MIN_MEM)
 		return bad_option("mem", value, "less than 4M");
-	if (size % GMEM_PAGE_SIZE)
-		return bad_option("mem", value, "not a whole number of pages of 4K");
-	options->mem = size;
+	if (options->mem % GMEM_PAGE_SIZE)
+		return bad_option("mem", value, "not a whole number of 4K pages");
 	return 0;
 }
 
@@ -102,39 +95,41 @@ static int set_vcpus(struct options *options, const char *value)
 
 static int set_vm_type(struct options *options, const char *value)
 {
-	if (strcmp(value, "auto") == 0)
-		options->vm_type = -1;
-	else if (strcmp(value, "default") == 0)
-		options->vm_type = GMEM_VM_DEFAULT;
-	else if (strcmp(value, "sw-protected") == 0)
-		options->vm_type = GMEM_VM_SW_PROTECTED;
-	else
-		return bad_option("vm-type", value, "not auto, default or sw-protected");
-	return 0;
+	static const struct {
+		const char *name;
+		int type;
+	} types[] = {
+		{"auto", -1}, {"default", GMEM_VM_DEFAULT}, {"sw-protected", GMEM_VM_SW_PROTECTED}};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		if (strcmp(value, types[i].name) == 0) {
+			options->vm_type = types[i].type;
+			return 0;
+		}
+	}
+	return bad_option("vm-type", value, "not auto, default or sw-protected");
 }
 
-static int set_guest(struct options *options, const char *value)
-{
-	options->guest = guest_find(value);
-	return options->guest ? 0 : bad_option("guest", value, "not a guest of this VMM");
-}
-
-static int set_option(struct options *options, int letter)
+static int set_option(struct options *options, int letter, const char *value)
 {
 	switch (letter) {
 	case 'k':
-		return set_kernel(options, optarg);
+		options->kernel = value;
+		if (strcmp(value, "kvm") == 0 || strncmp(value, "sim:", 4) == 0)
+			return 0;
+		return bad_option("kernel", value, "not kvm or sim:PROFILE");
 	case 'm':
-		return set_mem(options, optarg);
+		return set_mem(options, value);
 	case 'c':
-		return set_vcpus(options, optarg);
+		return set_vcpus(options, value);
 	case 't':
-		return set_vm_type(options, optarg);
+		return set_vm_type(options, value);
 	case 'g':
-		return set_guest(options, optarg);
+		options->guest = guest_find(value);
+		return options->guest ? 0 : bad_option("guest", value, "no such guest");
 	case 'h':
 		usage(stdout);
-		exit(EXIT_SUCCESS);
+		exit(STATUS_OK);
 	}
 	return -EINVAL;
 }
@@ -142,15 +137,18 @@ static int set_option(struct options *options, int letter)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"kernel", required_argument, NULL, 'k'}, {"mem", required_argument, NULL, 'm'},
-		{"vcpus", required_argument, NULL, 'c'},  {"vm-type", required_argument, NULL, 't'},
-		{"guest", required_argument, NULL, 'g'},  {"help", no_argument, NULL, 'h'},
+		{"kernel", required_argument, NULL, 'k'},
+		{"mem", required_argument, NULL, 'm'},
+		{"vcpus", required_argument, NULL, 'c'},
+		{"vm-type", required_argument, NULL, 't'},
+		{"guest", required_argument, NULL, 'g'},
+		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		int err = set_option(options, letter);
+		int err = set_option(options, letter, optarg);
 
 		if (err)
 			return err;
@@ -162,30 +160,21 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return 0;
 }
 
-static int run(const struct options *options)
+static void run(const struct options *options)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
-	int err;
 
-	if (!machine)
-		return report_error("cannot start", -ENOMEM);
+	fail_if(machine ? 0 : -ENOMEM, "cannot start");
 	report_step(NULL);
-	err = machine_create(machine, options);
-	if (!err) {
-		report_machine(machine, options);
-		err = vcpus_run(machine);
-	}
-	if (!err)
-		err = machine_check(machine);
-	if (!err)
-		report_features(machine);
+	machine_create(machine, options);
+	report_machine(machine, options);
+	vcpus_run(machine);
+	if (machine->guest->fills_ram)
+		check_memory(machine);
+	report_features(machine);
 	machine_destroy(machine);
 	free(machine);
-	if (err)
-		return err;
-	report_step("clean up");
 	report_steps();
-	return 0;
 }
 
 int main(int argc, char **argv)
@@ -200,7 +189,8 @@ int main(int argc, char **argv)
 
 	if (parse_options(&options, argc, argv)) {
 		fprintf(stderr, "gmem-vmm --help tells what there is\n");
-		return 2;
+		return STATUS_USAGE;
 	}
-	return run(&options) ? EXIT_FAILURE : EXIT_SUCCESS;
+	run(&options);
+	return STATUS_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* All that gmem-vmm prints: errors, what ran, what this kernel offers, and how long each step took. */
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -18,23 +19,31 @@ static struct {
 static uint32_t step_count;
 static struct timespec step_start;
 
-/* For system calls that the VMM makes itself. */
-int report_error(const char *what, int error)
+void fail(int status, const char *format, ...)
 {
-	fprintf(stderr, "gmem-vmm: %s: %s\n", what, strerror(-error));
-	return error;
+	va_list args;
+
+	fflush(stdout);
+	fputs("gmem-vmm: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(status);
+}
+
+/* For system calls that the VMM makes itself: only negative numbers are failures. */
+void fail_if(int error, const char *what)
+{
+	if (error < 0)
+		fail(STATUS_FAILED, "%s: %s", what, strerror(-error));
 }
 
 /* For calls of libgmem: its record of the failure says more than the code does. */
-int report_gmem_error(const char *what, int error)
+void fail_if_gmem(int error, const char *what)
 {
-	const struct gmem_errinfo *info = gmem_errinfo();
-
-	if (info->error == error)
-		fprintf(stderr, "gmem-vmm: %s: %s\n", what, info->message);
-	else
-		fprintf(stderr, "gmem-vmm: %s: %s\n", what, gmem_strerror(error));
-	return error;
+	if (error < 0)
+		fail(STATUS_FAILED, "%s: %s", what, gmem_errinfo()->message);
 }
 
 /* Ends a step of the given name; the next begins here. NULL starts the clock. */
@@ -89,7 +98,7 @@ void report_machine(const struct machine *machine, const struct options *options
 {
 	struct utsname name;
 
-	if (kernel_is_simulated(&machine->kernel))
+	if (machine->kernel.sim)
 		printf("kernel      simulated, profile %s: the guest is a script\n",
 		       strchr(options->kernel, ':') + 1);
 	else if (uname(&name) == 0)
