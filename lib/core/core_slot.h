@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The bound range as its makers and users see it. */
+#ifndef GMI_CORE_SLOT_H
+#define GMI_CORE_SLOT_H
+
+#include <libgmem/slot.h>
+
+#include "core_file.h"
+
+/* Nothing but @live and @next_stuck changes once the range is bound. */
+struct gmem_slot {
+	struct gmem_vm *vm;     /* a reference */
+	struct gmem_file *file; /* a reference, or NULL */
+	uint32_t flags;         /* GMEM_SLOT_…, as in struct gmem_slot_info */
+	uint32_t address_space;
+	uint32_t slot_id;
+	uint32_t slot_count; /* memslots that the range is made of */
+	uint32_t live;       /* of them KVM has the first @live */
+	int backing_fd;      /* memfd behind @hva, or -1 */
+	struct gmem_range gpa;
+	uint64_t offset;
+	void *hva;
+	struct gmem_slot *next_stuck;
+};
+
+/* slot_split.c: the largest memslot, and how many of them a range takes. */
+uint64_t gmi_slot_piece(struct gmem_range rest);
+uint64_t gmi_slot_count_pieces(struct gmem_range gpa);
+
+/* slot_kvm.c: make all memslots of a range, or none; delete all, or none. Codes with a record; on
+ * failure @live tells what KVM has where undoing failed too. */
+int gmi_slot_make_memslots(struct gmem_slot *slot);
+int gmi_slot_delete_memslots(struct gmem_slot *slot);
+
+/* Deletes what it can, without a record. */
+void gmi_slot_drop_memslots(struct gmem_slot *slot);
+
+/* backing.c: @hva of a range whose caller gave none. 0 or -errno with a record. */
+int gmi_backing_make(struct gmem_slot *slot, uint32_t wish);
+void gmi_backing_free(struct gmem_slot *slot);
+
+/* slot.c: frees what a VM that is gone had left in @stuck. */
+void gmi_slot_free_stuck(struct gmem_vm *vm);
+
+#endif

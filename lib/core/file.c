@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* A file of guest memory: made, adopted or borrowed, mapped, populated and punched. */
+#include "core_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "alloc.h"
+#include "errinfo.h"
+#include "file_make.h"
+#include "opts.h"
+#include "range.h"
+
+/* Small enough that a signal is answered in some milliseconds, large enough to cost no call. */
+#define POPULATE_PIECE (UINT64_C(16) << 20)
+
+struct gmem_file *gmi_file_get(struct gmem_file *file)
+{
+	atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+	return file;
+}
+
+static void destroy(struct gmem_file *file)
+{
+	struct gmem_vm *vm = file->vm;
+
+	gmi_file_unlist(file);
+	if (!file->borrowed && file->fd >= 0)
+		gmi_ctx_close(vm->ctx, file->fd);
+	gmi_rangemap_clear(&file->bound, &vm->ctx->allocator);
+	gmi_free(&vm->ctx->allocator, file);
+	gmi_vm_put(vm);
+}
+
+void gmi_file_put(struct gmem_file *file)
+{
+	if (atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) == 1)
+		destroy(file);
+}
+
+GMEM_API struct gmem_file *gmem_file_unref(struct gmem_file *file)
+{
+	if (file)
+		gmi_file_put(file);
+	return NULL;
+}
+
+GMEM_API int gmem_file_fd(const struct gmem_file *file)
+{
+	if (!file)
+		return gmi_result(__func__, gmi_error_arg("file", "a NULL pointer"));
+	return file->fd;
+}
+
+static int get_info(const struct gmem_file *file, struct gmem_file_info *ret_info)
+{
+	struct gmem_file_info info = {.sz = sizeof(info)};
+	int ret;
+
+	if (!file)
+		return gmi_error_arg("file", "a NULL pointer");
+	ret = gmi_info_check(ret_info, sizeof(info));
+	if (ret)
+		return ret;
+	info.size = file->size;
+	info.flags = file->flags;
+	info.raw_flags = file->raw_flags;
+	info.dev = file->dev;
+	info.ino = file->ino;
+	info.block_size = file->block_size;
+	info.borrowed = file->borrowed;
+	pthread_rwlock_rdlock(&file->vm->lock);
+	info.bytes_bound = file->bytes_bound;
+	pthread_rwlock_unlock(&file->vm->lock);
+	gmi_info_put(ret_info, &info, sizeof(info));
+	return 0;
+}
+
+GMEM_API int gmem_file_get_info(const struct gmem_file *file, struct gmem_file_info *ret_info)
+{
+	return gmi_result(__func__, get_info(file, ret_info));
+}
+
+static int check_range(const struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	if (!file)
+		return gmi_error_arg("file", "a NULL pointer");
+	if (!gmi_is_aligned(offset, GMEM_PAGE_SIZE))
+		gmi_error_arg("offset", "offset %#llx is not a multiple of 4096",
+			      (unsigned long long)offset);
+	else if (!size || !gmi_is_aligned(size, GMEM_PAGE_SIZE))
+		gmi_error_arg("size", "size %#llx is 0 or not a multiple of 4096",
+			      (unsigned long long)size);
+	else if (!gmi_range_is_within(offset, size, file->size))
+		gmi_error_arg("size", "the range ends beyond the file's %#llx bytes",
+			      (unsigned long long)file->size);
+	else
+		return 0;
+	return gmi_at_offset(offset, size);
+}
+
+int gmi_file_mmap(const struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr)
+{
+	return gmi_sys_mmap(&file->vm->ctx->sys, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    file->fd, offset, ret_addr);
+}
+
+static int map(struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr)
+{
+	int ret = check_range(file, offset, size);
+
+	if (ret)
+		return ret;
+	if (!ret_addr)
+		return gmi_error_arg("ret_addr", "a NULL pointer");
+	if (!(file->flags & GMEM_FILE_MMAP))
+		return gmi_error_feature(GMEM_FEATURE_MMAP,
+					 "the file was made without GMEM_FILE_MMAP");
+	ret = gmi_file_mmap(file, offset, size, ret_addr);
+	if (ret) {
+		gmi_error_call(ret, "mmap", "the file could not be mapped");
+		return gmi_at_offset(offset, size);
+	}
+	return 0;
+}
+
+GMEM_API int gmem_file_map(struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr)
+{
+	return gmi_result(__func__, map(file, offset, size, ret_addr));
+}
+
+static int unmap(struct gmem_file *file, void *addr, uint64_t size)
+{
+	int ret;
+
+	if (!file)
+		return gmi_error_arg("file", "a NULL pointer");
+	if (!addr || !gmi_is_aligned((uintptr_t)addr, GMEM_PAGE_SIZE))
+		return gmi_error_arg("addr", "%p is no mapping", addr);
+	if (!gmi_range_is_paged((uintptr_t)addr, size))
+		return gmi_error_arg("size", "size %#llx is 0 or not a multiple of 4096",
+				     (unsigned long long)size);
+	ret = gmi_sys_munmap(&file->vm->ctx->sys, addr, size);
+	return ret ? gmi_error_call(ret, "munmap", "the mapping at %p stays", addr) : 0;
+}
+
+GMEM_API int gmem_file_unmap(struct gmem_file *file, void *addr, uint64_t size)
+{
+	return gmi_result(__func__, unmap(file, addr, size));
+}
+
+static int populate(struct gmem_file *file, uint64_t offset, uint64_t size, uint64_t *done)
+{
+	int ret = check_range(file, offset, size);
+	uint64_t piece;
+
+	for (; !ret && *done < size; *done += piece) {
+		piece = size - *done < POPULATE_PIECE ? size - *done : POPULATE_PIECE;
+		ret = gmi_sys_fallocate(&file->vm->ctx->sys, file->fd, FALLOC_FL_KEEP_SIZE,
+					offset + *done, piece);
+		if (ret) {
+			gmi_error_call(ret, "fallocate", "%#llx of %#llx bytes are allocated",
+				       (unsigned long long)*done, (unsigned long long)size);
+			return gmi_at_offset(offset + *done, size - *done);
+		}
+	}
+	return ret;
+}
+
+GMEM_API int gmem_file_populate(struct gmem_file *file, uint64_t offset, uint64_t size,
+				uint64_t *ret_done)
+{
+	uint64_t done = 0;
+	int ret = populate(file, offset, size, &done);
+
+	if (ret_done)
+		*ret_done = done;
+	return gmi_result(__func__, ret);
+}
+
+static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	int ret = check_range(file, offset, size);
+
+	if (ret)
+		return ret;
+	ret = gmi_sys_fallocate(&file->vm->ctx->sys, file->fd,
+				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+	if (ret) {
+		gmi_error_call(ret, "fallocate", "the pages could not be freed");
+		return gmi_at_offset(offset, size);
+	}
+	return 0;
+}
+
+GMEM_API int gmem_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	return gmi_result(__func__, punch(file, offset, size));
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* Bound ranges: checked against each other, bound, adopted, unbound. */
+#include <errno.h>
+
+#include "alloc.h"
+#include "core_slot.h"
+#include "errinfo.h"
+#include "opts.h"
+#include "slot_check.h"
+
+static struct gmem_slot *make(struct gmem_vm *vm, struct gmem_range gpa,
+			      const struct gmem_slot_opts *opts)
+{
+	struct gmem_slot *slot = gmi_zalloc(&vm->ctx->allocator, sizeof(*slot));
+
+	if (!slot)
+		return NULL;
+	slot->vm = gmi_vm_get(vm);
+	slot->file = opts->file ? gmi_file_get(opts->file) : NULL;
+	slot->flags = opts->flags & (GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY);
+	slot->address_space = opts->address_space;
+	slot->backing_fd = -1;
+	slot->gpa = gpa;
+	slot->offset = opts->offset;
+	slot->hva = opts->hva;
+	return slot;
+}
+
+/* Without the VM's locks: the last reference to a file takes one. */
+static void destroy(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm = slot->vm;
+
+	if (slot->file)
+		gmi_file_put(slot->file);
+	gmi_backing_free(slot);
+	gmi_free(&vm->ctx->allocator, slot);
+	gmi_vm_put(vm);
+}
+
+static struct gmem_range file_range(const struct gmem_slot *slot)
+{
+	return (struct gmem_range){.start = slot->offset, .size = slot->gpa.size};
+}
+
+/* Only binders change the maps, and they hold bind_lock as the caller does. */
+static int check_free(const struct gmem_slot *slot)
+{
+	const struct gmi_rangemap_entry *other;
+
+	other = gmi_rangemap_overlap(&slot->vm->slots[slot->address_space], slot->gpa);
+	if (other) {
+		gmi_error(-EEXIST, "guest addresses from %#llx on are bound already",
+			  (unsigned long long)other->range.start);
+		return gmi_at_gpa(slot->gpa.start, slot->gpa.size);
+	}
+	if (!slot->file)
+		return 0;
+	other = gmi_rangemap_overlap(&slot->file->bound, file_range(slot));
+	if (other) {
+		gmi_error(-EEXIST, "offsets of the file from %#llx on are bound already",
+			  (unsigned long long)other->range.start);
+		return gmi_at_offset(slot->offset, slot->gpa.size);
+	}
+	return 0;
+}
+
+/* Readers look at the map that may move. */
+static int reserve(struct gmem_slot *slot)
+{
+	const struct gmem_allocator *allocator = &slot->vm->ctx->allocator;
+	int ret;
+
+	pthread_rwlock_wrlock(&slot->vm->lock);
+	ret = gmi_rangemap_reserve(&slot->vm->slots[slot->address_space], allocator);
+	pthread_rwlock_unlock(&slot->vm->lock);
+	if (!ret && slot->file)
+		ret = gmi_rangemap_reserve(&slot->file->bound, allocator);
+	return ret ? gmi_error_memory() : 0;
+}
+
+static int take_ids(struct gmem_slot *slot, const struct gmem_slot_opts *opts)
+{
+	struct gmi_slot_ids *ids = &slot->vm->ids[slot->address_space];
+	uint64_t count = gmi_slot_count_pieces(slot->gpa);
+	int ret;
+
+	if (count > ids->limit)
+		return gmi_error(-ENOSPC, "the range needs %llu memslots, KVM has %u",
+				 (unsigned long long)count, ids->limit);
+	slot->slot_count = (uint32_t)count;
+	if (!(opts->flags & GMEM_SLOT_ID)) {
+		ret = gmi_slot_ids_take(ids, slot->slot_count, &slot->slot_id);
+		return ret ? gmi_error(ret, "no %u memslot ids in a row are left", slot->slot_count)
+			   : 0;
+	}
+	slot->slot_id = opts->slot_id;
+	ret = gmi_slot_ids_claim(ids, slot->slot_id, slot->slot_count);
+	if (ret == -EINVAL)
+		gmi_error_arg("slot_id", "KVM has no ids beyond %u", ids->limit - 1);
+	else if (ret)
+		gmi_error(ret, "memslot id %u is taken", slot->slot_id);
+	return ret ? gmi_at_slot(slot->slot_id) : 0;
+}
+
+static void release_ids(struct gmem_slot *slot)
+{
+	gmi_slot_ids_release(&slot->vm->ids[slot->address_space], slot->slot_id, slot->slot_count);
+}
+
+static void commit(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm = slot->vm;
+
+	if (slot->file)
+		gmi_rangemap_insert(&slot->file->bound, file_range(slot), slot);
+	pthread_rwlock_wrlock(&vm->lock);
+	gmi_rangemap_insert(&vm->slots[slot->address_space], slot->gpa, slot);
+	vm->slot_count += slot->slot_count;
+	vm->bytes_bound += slot->gpa.size;
+	if (slot->file)
+		slot->file->bytes_bound += slot->gpa.size;
+	pthread_rwlock_unlock(&vm->lock);
+}
+
+static void forget(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm = slot->vm;
+
+	pthread_rwlock_wrlock(&vm->lock);
+	gmi_rangemap_remove(&vm->slots[slot->address_space], slot->gpa.start);
+	vm->slot_count -= slot->slot_count;
+	vm->bytes_bound -= slot->gpa.size;
+	if (slot->file)
+		slot->file->bytes_bound -= slot->gpa.size;
+	pthread_rwlock_unlock(&vm->lock);
+	if (slot->file)
+		gmi_rangemap_remove(&slot->file->bound, slot->offset);
+	release_ids(slot);
+}
+
+/*
+ * Memslots that KVM kept although the range was given up: their ids stay taken and their backing
+ * mapped, for a guest may still reach it, until KVM lets go of them. They hold no reference, so that
+ * the VM can end, which ends them.
+ */
+static void keep_stuck(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm = slot->vm;
+
+	gmi_log(vm->ctx, "KVM keeps %u memslots from id %u on of a range that could not be bound",
+		slot->live, slot->slot_id);
+	pthread_mutex_lock(&vm->bind_lock);
+	slot->next_stuck = vm->stuck;
+	vm->stuck = slot;
+	pthread_mutex_unlock(&vm->bind_lock);
+	if (slot->file)
+		gmi_file_put(slot->file);
+	slot->file = NULL;
+	gmi_vm_put(vm);
+}
+
+static void free_stuck(struct gmem_slot *slot)
+{
+	gmi_backing_free(slot);
+	gmi_free(&slot->vm->ctx->allocator, slot);
+}
+
+/* With bind_lock. */
+static void retry_stuck(struct gmem_vm *vm)
+{
+	struct gmem_slot **at = &vm->stuck;
+	struct gmem_slot *slot;
+
+	while ((slot = *at)) {
+		gmi_slot_drop_memslots(slot);
+		if (slot->live) {
+			at = &slot->next_stuck;
+			continue;
+		}
+		*at = slot->next_stuck;
+		release_ids(slot);
+		free_stuck(slot);
+	}
+}
+
+void gmi_slot_free_stuck(struct gmem_vm *vm)
+{
+	struct gmem_slot *slot;
+
+	while ((slot = vm->stuck)) {
+		vm->stuck = slot->next_stuck;
+		free_stuck(slot);
+	}
+}
+
+/* With bind_lock. On failure nothing is left but memslots that KVM kept: @live. */
+static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt)
+{
+	int ret;
+
+	retry_stuck(slot->vm);
+	ret = check_free(slot);
+	if (!ret)
+		ret = reserve(slot);
+	if (!ret)
+		ret = take_ids(slot, opts);
+	if (ret)
+		return ret;
+	if (adopt) {
+		slot->flags |= GMEM_SLOT_ADOPTED;
+		slot->live = slot->slot_count;
+	} else {
+		ret = gmi_backing_make(slot, opts->flags);
+		if (!ret)
+			ret = gmi_slot_make_memslots(slot);
+	}
+	if (!ret)
+		commit(slot);
+	else if (!slot->live)
+		release_ids(slot);
+	return ret;
+}
+
+static int check_args(const struct gmem_vm *vm, struct gmem_range gpa,
+		      const struct gmem_slot_opts *in, struct gmem_slot_opts *ret_opts,
+		      struct gmem_slot **ret_slot)
+{
+	int ret;
+
+	if (!vm)
+		return gmi_error_arg("vm", "a NULL pointer");
+	if (!in)
+		return gmi_error_arg("opts", "a NULL pointer: nothing to bind");
+	if (!ret_slot)
+		return gmi_error_arg("ret_slot", "a NULL pointer");
+	ret = gmi_opts_get(ret_opts, sizeof(*ret_opts), in);
+	return ret ? ret : gmi_slot_check(vm, gpa, ret_opts);
+}
+
+static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slot_opts *opts,
+		bool adopt, struct gmem_slot **ret_slot)
+{
+	struct gmem_slot *slot = make(vm, gpa, opts);
+	int ret;
+
+	if (!slot)
+		return gmi_error_memory();
+	pthread_mutex_lock(&vm->bind_lock);
+	ret = act(slot, opts, adopt);
+	pthread_mutex_unlock(&vm->bind_lock);
+	if (!ret)
+		*ret_slot = slot;
+	else if (slot->live)
+		keep_stuck(slot);
+	else
+		destroy(slot);
+	return ret;
+}
+
+GMEM_API int gmem_slot_bind(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
+			    const struct gmem_slot_opts *opts, struct gmem_slot **ret_slot)
+{
+	struct gmem_range range = {.start = gpa, .size = size};
+	struct gmem_slot_opts known = {.sz = sizeof(known)};
+	int ret = check_args(vm, range, opts, &known, ret_slot);
+
+	return gmi_result(__func__, ret ? ret : bind(vm, range, &known, false, ret_slot));
+}
+
+GMEM_API int gmem_slot_adopt(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
+			     const struct gmem_slot_opts *opts, struct gmem_slot **ret_slot)
+{
+	struct gmem_range range = {.start = gpa, .size = size};
+	struct gmem_slot_opts known = {.sz = sizeof(known)};
+	int ret = check_args(vm, range, opts, &known, ret_slot);
+
+	if (!ret && !(known.flags & GMEM_SLOT_ID))
+		ret = gmi_error_arg("flags", "a range that the VMM has bound has a memslot id: "
+					     "GMEM_SLOT_ID");
+	return gmi_result(__func__, ret ? ret : bind(vm, range, &known, true, ret_slot));
+}
+
+/* -ESTALE is success with a message: a dead VM has no memslots to delete. */
+static int unbind(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm;
+	int ret = 0;
+
+	if (!slot)
+		return gmi_error_arg("slot", "a NULL pointer");
+	vm = slot->vm;
+	pthread_mutex_lock(&vm->bind_lock);
+	if (!(slot->flags & GMEM_SLOT_ADOPTED))
+		ret = gmi_slot_delete_memslots(slot);
+	if (!ret || ret == -ESTALE)
+		forget(slot);
+	pthread_mutex_unlock(&vm->bind_lock);
+	if (!ret || ret == -ESTALE)
+		destroy(slot);
+	return ret;
+}
+
+GMEM_API int gmem_slot_unbind(struct gmem_slot *slot)
+{
+	return gmi_result(__func__, unbind(slot));
+}
