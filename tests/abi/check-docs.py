@@ -20,7 +20,7 @@ def check_comment(function):
         problems.append("no 'Return:'")
     if not re.search(r"^ \* As gmem_\w+\(\)", comment, re.M):
         problems += ["@%s is not described" % name for name in function.parameters
-                     if man and not re.search(r"@%s:" % name, comment)]
+                     if not re.search(r"@%s:" % name, comment)]
     return problems
 
 
