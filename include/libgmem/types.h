@@ -28,6 +28,13 @@ extern "C" {
 /* The granule of everything: binding, conversion, punching. */
 #define GMEM_PAGE_SIZE UINT64_C(4096)
 
+/* The sizes of larger pages on x86. */
+#define GMEM_PAGE_2M (UINT64_C(1) << 21)
+#define GMEM_PAGE_1G (UINT64_C(1) << 30)
+
+/* No NUMA node in particular. */
+#define GMEM_NODE_ANY UINT32_MAX
+
 /* Declares a public struct @name of @type, zeroed, with its size set. */
 #ifdef __cplusplus
 #define GMEM_INIT(type, name)                                                                      \
