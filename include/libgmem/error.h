@@ -24,6 +24,8 @@
  *   -EIO         the firmware refused (fw_error has its code), or KVM says that the VM is dead
  *   -ESTALE      the VM is dead, or the object belongs to an earlier VM
  *   -EHWPOISON   the range has a poisoned page
+ *   -ECANCELED   the caller cancelled it
+ *   -ETIMEDOUT   the time that the caller gave was up
  */
 #ifndef LIBGMEM_ERROR_H
 #define LIBGMEM_ERROR_H

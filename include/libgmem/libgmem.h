@@ -35,6 +35,7 @@
 #include <libgmem/ctx.h>
 #include <libgmem/error.h>
 #include <libgmem/file.h>
+#include <libgmem/hugetlb.h>
 #include <libgmem/layout.h>
 #include <libgmem/slot.h>
 #include <libgmem/sys.h>

@@ -41,6 +41,8 @@ static const struct error_word error_words[] = {
 	{EIO, "EIO", "the firmware refused, or the VM is dead"},
 	{ESTALE, "ESTALE", "the VM is dead, or the object belongs to an earlier VM"},
 	{EHWPOISON, "EHWPOISON", "the range has a poisoned page"},
+	{ECANCELED, "ECANCELED", "the caller cancelled it"},
+	{ETIMEDOUT, "ETIMEDOUT", "the caller's time was up"},
 	{EBADF, "EBADF", NULL},
 	{EFAULT, "EFAULT", NULL},
 	{EFBIG, "EFBIG", NULL},
@@ -50,6 +52,7 @@ static const struct error_word error_words[] = {
 	{ENOSYS, "ENOSYS", NULL},
 	{ENOTTY, "ENOTTY", NULL},
 	{ENXIO, "ENXIO", NULL},
+	{EROFS, "EROFS", NULL},
 	{ESPIPE, "ESPIPE", NULL},
 };
 
@@ -170,6 +173,11 @@ int gmi_at_arg(const char *arg)
 {
 	record.arg = arg;
 	return record.error;
+}
+
+void gmi_error_restore(const struct gmem_errinfo *before)
+{
+	record = *before;
 }
 
 /* A record without @op is the one of the failure that is on its way out; any other is old. */

@@ -38,6 +38,9 @@ int gmi_at_offset(uint64_t offset, uint64_t size);
 int gmi_at_slot(uint32_t slot_id);
 int gmi_at_arg(const char *arg);
 
+/* Puts back a record that was copied before steps that may fail unseen. */
+void gmi_error_restore(const struct gmem_errinfo *before);
+
 /* Ends a public function: names it in the record where @ret is an error. Returns @ret. */
 int gmi_result(const char *op, int ret);
 
