@@ -35,6 +35,7 @@ enum {
 	OPT_OVMF_ONLY,
 	OPT_OVMF_HASH,
 	OPT_FIRMWARE,
+	OPT_IGVM,
 	OPT_TWO_PASS,
 	OPT_ADD_AUG,
 	OPT_RAM,
@@ -52,6 +53,7 @@ struct arg {
 
 static const struct arg known_args[] = {
 	{"ovmf", OPT_OVMF, SEV | ES | SNP, "FILE", "firmware image, loaded to end at 4 GiB"},
+	{"igvm", OPT_IGVM, SNP | TDX, "FILE", "IGVM file, in place of the firmware image"},
 	{"svsm", OPT_SVSM, SNP, "FILE", "SVSM image, loaded below the firmware"},
 	{"vars-size", OPT_VARS_SIZE, SNP, "BYTES", "variable store between SVSM and firmware"},
 	{"kernel", OPT_KERNEL, SEV | ES | SNP, "FILE", "kernel of a measured direct boot"},
@@ -64,7 +66,7 @@ static const struct arg known_args[] = {
 	{"vcpu-model", OPT_VCPU_MODEL, ES | SNP, "N", NULL},
 	{"vcpu-stepping", OPT_VCPU_STEPPING, ES | SNP, "N", NULL},
 	{"guest-features", OPT_GUEST_FEATURES, SNP, "N", "SEV_FEATURES, 0x1 without this"},
-	{"vmm", OPT_VMM, ES | SNP, "NAME", "qemu (without this), ec2, gce, ec2-rdx0"},
+	{"vmm", OPT_VMM, ES | SNP, "NAME", "qemu (default), ec2, gce, ec2-rdx0, cloud-hypervisor"},
 	{"ovmf-only", OPT_OVMF_ONLY, SNP, NULL, "only the image: its \"OVMF hash\""},
 	{"ovmf-hash", OPT_OVMF_HASH, SNP, "HEX", "start from it in place of the image"},
 	{"firmware", OPT_FIRMWARE, TDX, "FILE", "TDVF image"},
@@ -92,6 +94,7 @@ static const char *const vmms[] = {
 	[GMEM_VMM_EC2] = "ec2",
 	[GMEM_VMM_GCE] = "gce",
 	[GMEM_VMM_EC2_RDX0] = "ec2-rdx0",
+	[GMEM_VMM_CLOUD_HYPERVISOR] = "cloud-hypervisor",
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -305,6 +308,8 @@ static int take(int value, const char *text, struct launch_args *args)
 	case OPT_OVMF:
 	case OPT_FIRMWARE:
 		return read_file(text, &args->firmware);
+	case OPT_IGVM:
+		return read_file(text, &args->igvm_file);
 	case OPT_SVSM:
 		return read_file(text, &args->svsm);
 	case OPT_KERNEL:
@@ -371,24 +376,46 @@ static int find_technology(const char *name, struct launch_args *args)
 	return misuse("no such technology (sev, sev-es, snp, tdx):", name);
 }
 
-/* Whatever leaves a digest undefined is asked for here; the library checks the rest. */
-static int check(struct launch_args *args)
+static int check_image(const struct launch_args *args)
 {
-	bool vcpus = args->vm_type == GMEM_VM_SEV_ES ||
-		     (args->vm_type == GMEM_VM_SNP && !(args->ovmf.flags & GMEM_OVMF_IMAGE_ONLY));
+	const char *firmware = args->vm_type == GMEM_VM_TDX ? "--firmware" : "--ovmf";
 
-	if (!args->firmware.data)
-		return misuse(args->vm_type == GMEM_VM_TDX ? "--firmware is missing"
-							   : "--ovmf is missing",
-			      NULL);
+	if (!args->firmware.data == !args->igvm_file.data)
+		return misuse(args->igvm_file.data ? "not together with --igvm:" : "missing:",
+			      firmware);
+	return 0;
+}
+
+static int check_cpu(struct launch_args *args)
+{
 	if (args->has_sig && args->has_fms)
 		return misuse("a signature and family, model, stepping at once", NULL);
-	if (vcpus && args->ovmf.vmm == GMEM_VMM_QEMU && !args->has_sig && !args->has_fms)
-		return misuse("--vcpu-type or --vcpu-sig is missing", NULL);
 	if (args->has_fms &&
 	    gmem_vcpu_sig_from_fms(args->fms[0], args->fms[1], args->fms[2], &args->ovmf.vcpu_sig))
 		return misuse("no such family, model and stepping", NULL);
 	return 0;
+}
+
+/* QEMU's registers show the vCPU's model, so there is no digest without it. */
+static bool needs_cpu(const struct launch_args *args)
+{
+	if (args->ovmf.vmm != GMEM_VMM_QEMU || args->igvm_file.data)
+		return false;
+	if (args->vm_type == GMEM_VM_SEV_ES)
+		return true;
+	return args->vm_type == GMEM_VM_SNP && !(args->ovmf.flags & GMEM_OVMF_IMAGE_ONLY);
+}
+
+/* Whatever leaves a digest undefined is asked for here; the library checks the rest. */
+static int check(struct launch_args *args)
+{
+	int status = check_image(args);
+
+	if (!status)
+		status = check_cpu(args);
+	if (!status && needs_cpu(args) && !args->has_sig && !args->has_fms)
+		return misuse("--vcpu-type or --vcpu-sig is missing", NULL);
+	return status;
 }
 
 int launch_args_parse(int argc, char **argv, struct launch_args *args, bool *ret_help)
@@ -439,14 +466,33 @@ static int plan_tdvf(struct launch_args *args, struct gmem_plan **ret_plan)
 	return gmem_plan_from_tdvf(&args->tdvf, ret_plan, &error) ? launch_complain(&error) : 0;
 }
 
+static int plan_igvm(struct launch_args *args, struct gmem_plan **ret_plan)
+{
+	const struct gmem_igvm_opts opts = {
+		.sz = sizeof(opts),
+		.vm_type = args->vm_type,
+		.vmm = args->ovmf.vmm,
+		.image = args->igvm_file.data,
+		.image_size = args->igvm_file.size,
+		.vcpus = args->ovmf.vcpus,
+		.vcpu_sig = args->ovmf.vcpu_sig,
+	};
+	GMEM_INIT(gmem_measure_error, error);
+
+	return gmem_plan_from_igvm(&opts, ret_plan, &error) ? launch_complain(&error) : STATUS_OK;
+}
+
 int launch_args_plan(struct launch_args *args, struct gmem_plan **ret_plan)
 {
+	if (args->igvm_file.data)
+		return plan_igvm(args, ret_plan);
 	return args->vm_type == GMEM_VM_TDX ? plan_tdvf(args, ret_plan) : plan_ovmf(args, ret_plan);
 }
 
 void launch_args_free(struct launch_args *args)
 {
 	free(args->firmware.data);
+	free(args->igvm_file.data);
 	free(args->svsm.data);
 	free(args->kernel.data);
 	free(args->initrd.data);

@@ -18,7 +18,7 @@ struct launch_args {
 	const char *technology;
 	uint32_t vm_type;
 	bool json;
-	struct launch_file firmware, svsm, kernel, initrd;
+	struct launch_file firmware, igvm_file, svsm, kernel, initrd;
 	struct gmem_ovmf_opts ovmf;
 	struct gmem_tdvf_opts tdvf;
 	struct gmem_measure_opts measure;

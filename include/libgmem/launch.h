@@ -109,7 +109,7 @@ struct gmem_measure_error {
  * @measured_size: sum of the sizes of all steps with MEASURED, in bytes
  * @sev_features:  SEV-ES, SNP: the VMSAs' SEV_FEATURES, as KVM_SEV_INIT2 needs them together with bit
  *                 0; 0 where there are no VMSAs
- * @policy:        SNP: the guest policy that the IGVM file asks for; 0 where it names none
+ * @policy:        the guest policy that the IGVM file asks for; 0 where it names none
  * @hob:           TDX: where the hand-off block list goes, KVM_TDX_INIT_VCPU's argument; size 0
  *                 where there is none
  */
@@ -123,6 +123,33 @@ struct gmem_plan_info {
 	uint64_t sev_features;
 	uint64_t policy;
 	struct gmem_range hob;
+};
+
+/**
+ * enum gmem_launch_parameter_kind - what an IGVM file wants to be told
+ *
+ * The numbers of the IGVM format's header types.
+ */
+enum gmem_launch_parameter_kind {
+	GMEM_PARAMETER_VP_COUNT = 0x307,     /* u32: number of vCPUs */
+	GMEM_PARAMETER_MADT = 0x309,         /* the ACPI table */
+	GMEM_PARAMETER_MEMORY_MAP = 0x30c,   /* the guest's memory, in the IGVM format's entries */
+	GMEM_PARAMETER_COMMAND_LINE = 0x30e, /* text with its NUL */
+	GMEM_PARAMETER_ENVIRONMENT_INFO = 0x313, /* u32: bit 0, memory begins as shared */
+};
+
+/**
+ * struct gmem_launch_parameter - where gmem_plan_fill() puts a parameter
+ * @gpa:      guest physical address
+ * @room:     bytes from there to the end of its area
+ * @kind:     enum gmem_launch_parameter_kind
+ * @reserved: 0
+ */
+struct gmem_launch_parameter {
+	uint64_t gpa;
+	uint64_t room;
+	uint32_t kind;
+	uint32_t reserved;
 };
 
 struct gmem_plan;
@@ -212,6 +239,41 @@ int gmem_plan_fill(struct gmem_plan *plan, uint64_t gpa, const void *bytes, uint
  * Return: the first step; NULL where there are none
  */
 const struct gmem_launch_step *gmem_plan_steps(const struct gmem_plan *plan, size_t *ret_count);
+
+/**
+ * gmem_plan_parameters() - What the guest of an IGVM file wants to be told
+ * @plan:      the plan
+ * @ret_count: (out) their number
+ *
+ * State:    always legal; the array is good until the plan ends.
+ * Threads:  safe while nobody changes @plan.
+ * Kernel:   none.
+ *
+ * Return: the first parameter; NULL where there are none
+ */
+const struct gmem_launch_parameter *gmem_plan_parameters(const struct gmem_plan *plan,
+							 size_t *ret_count);
+
+/* The author key counts too: auth_key_en of KVM_SEV_SNP_LAUNCH_FINISH. */
+#define GMEM_SNP_ID_AUTHOR UINT32_C(0x1)
+
+/**
+ * gmem_plan_id_block() - The ID block that an IGVM file brings
+ * @plan:      the plan
+ * @ret_block: (out) GMEM_SNP_ID_BLOCK_SIZE bytes (measure.h), good until the plan ends
+ * @ret_auth:  (out) GMEM_SNP_ID_AUTH_SIZE bytes, the same
+ * @ret_flags: (out) GMEM_SNP_ID_AUTHOR or 0
+ *
+ * Whether it fits the launch: gmem_snp_id_check().
+ *
+ * State:    always legal.
+ * Threads:  safe while nobody changes @plan.
+ * Kernel:   none.
+ *
+ * Return: 0, or -ENOENT where there is none
+ */
+int gmem_plan_id_block(const struct gmem_plan *plan, const void **ret_block, const void **ret_auth,
+		       uint32_t *ret_flags);
 
 /**
  * gmem_plan_get_info() - What the plan says beside its steps

@@ -28,10 +28,11 @@ extern "C" {
  * that the firmware wants ready.
  */
 enum gmem_vmm {
-	GMEM_VMM_QEMU = 0,     /* and everything else on KVM of Linux 6.11 or later */
-	GMEM_VMM_EC2 = 1,      /* CPUID page last, RDX 0x600 */
-	GMEM_VMM_GCE = 2,      /* memory as UNMEASURED, RDX 0x600 */
-	GMEM_VMM_EC2_RDX0 = 3, /* EC2 as it was described until 2026: RDX 0 */
+	GMEM_VMM_QEMU = 0,             /* and everything else on KVM of Linux 6.11 or later */
+	GMEM_VMM_EC2 = 1,              /* CPUID page last, RDX 0x600 */
+	GMEM_VMM_GCE = 2,              /* memory as UNMEASURED, RDX 0x600 */
+	GMEM_VMM_EC2_RDX0 = 3,         /* EC2 as it was described until 2026: RDX 0 */
+	GMEM_VMM_CLOUD_HYPERVISOR = 4, /* IGVM only: pages without data as ZERO */
 };
 
 /* Plan the image's own pages only: gives the "OVMF hash", no guest can be launched from it. */
@@ -155,6 +156,60 @@ struct gmem_tdvf_opts {
  *   -ENOMEM   no memory
  */
 int gmem_plan_from_tdvf(const struct gmem_tdvf_opts *opts, struct gmem_plan **ret_plan,
+			struct gmem_measure_error *error);
+
+/**
+ * struct gmem_igvm_opts - an IGVM file and how it is launched
+ * @sz:         size of the struct as the caller knew it: GMEM_INIT()
+ * @vm_type:    GMEM_VM_SNP or GMEM_VM_TDX
+ * @vmm:        SNP: GMEM_VMM_QEMU or GMEM_VMM_CLOUD_HYPERVISOR; TDX: 0
+ * @image:      the file; borrowed until the plan ends; pages that are not aligned in memory are copied
+ * @image_size: in bytes
+ * @vcpus:      SNP: up to GMEM_MEASURE_VCPUS_MAX; 0: as many as the file has contexts for; TDX: 0
+ * @vcpu_sig:   SNP: RDX of vCPUs that the file has no context for, which start in real mode at the
+ *              reset vector
+ * @flags:      0
+ * @reserved:   0
+ */
+struct gmem_igvm_opts {
+	size_t sz;
+	uint32_t vm_type;
+	uint32_t vmm;
+	const void *image;
+	uint64_t image_size;
+	uint32_t vcpus;
+	uint32_t vcpu_sig;
+	uint32_t flags;
+	uint32_t reserved;
+};
+
+/**
+ * gmem_plan_from_igvm() - Plan the launch of an IGVM file on SEV-SNP or TDX
+ * @opts:     the file and how it is launched
+ * @ret_plan: (out) the plan; the caller's
+ * @error:    (out, on failure) the reason; may be NULL
+ *
+ * Takes the headers that QEMU and cloud-hypervisor take, of the platform that @opts names; a header
+ * that the format does not allow to be ignored and that is not one of these is refused by its name.
+ * Steps: the directives in the file's order, then the VMSAs, which KVM measures last. Parameter areas
+ * are steps with GMEM_LAUNCH_FILL: gmem_plan_parameters() tells what belongs where.
+ *
+ * State:    always legal.
+ * Threads:  safe.
+ * Kernel:   none. A VMSA has to be one that KVM can make: at KVM's address, and without fields that
+ *           no ioctl sets.
+ * Security: the file is not trusted. Anything that does not fit is refused.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL      an option is out of range
+ *   -E2BIG       @opts is of a newer version and sets what this one does not know
+ *   -EBADMSG     the file is malformed
+ *   -ENOENT      the file is not for this platform, or lacks what every launch needs
+ *   -EEXIST      two directives overlap
+ *   -EOPNOTSUPP  the file needs a header, a page or a register that is not supported; the reason names it
+ *   -ENOMEM      no memory
+ */
+int gmem_plan_from_igvm(const struct gmem_igvm_opts *opts, struct gmem_plan **ret_plan,
 			struct gmem_measure_error *error);
 
 /** struct gmem_digest - a measurement: SHA-384 (48 bytes) or, for SEV and SEV-ES, SHA-256 (32) */
@@ -388,9 +443,6 @@ int gmem_snp_id_key_write(const struct gmem_snp_id_key *key, void *ret_bytes,
  */
 int gmem_snp_id_auth_build(const struct gmem_snp_id_auth_opts *opts, void *ret_page,
 			   struct gmem_measure_error *error);
-
-/* The author key counts too: auth_key_en of KVM_SEV_SNP_LAUNCH_FINISH. */
-#define GMEM_SNP_ID_AUTHOR UINT32_C(0x1)
 
 /**
  * gmem_snp_id_check() - Ask what the firmware will ask at the end of a launch

@@ -33,6 +33,7 @@ GMEM_API void gmem_plan_destroy(struct gmem_plan *plan)
 	if (!plan)
 		return;
 	gmi_plan_free_memory(plan);
+	free(plan->parameters);
 	free(plan->steps);
 	free(plan);
 }
@@ -257,6 +258,24 @@ GMEM_API const struct gmem_launch_step *gmem_plan_steps(const struct gmem_plan *
 {
 	*ret_count = plan->count;
 	return plan->steps;
+}
+
+GMEM_API const struct gmem_launch_parameter *gmem_plan_parameters(const struct gmem_plan *plan,
+								  size_t *ret_count)
+{
+	*ret_count = plan->parameter_count;
+	return plan->parameters;
+}
+
+GMEM_API int gmem_plan_id_block(const struct gmem_plan *plan, const void **ret_block,
+				const void **ret_auth, uint32_t *ret_flags)
+{
+	if (!plan->id_block)
+		return -ENOENT;
+	*ret_block = plan->id_block;
+	*ret_auth = plan->id_auth;
+	*ret_flags = plan->id_flags;
+	return 0;
 }
 
 GMEM_API int gmem_plan_get_info(const struct gmem_plan *plan, struct gmem_plan_info *info)

@@ -31,6 +31,11 @@ struct gmem_plan {
 	size_t count;
 	size_t capacity;
 	struct gmi_chunk *chunks;
+	struct gmem_launch_parameter *parameters;
+	size_t parameter_count;
+	const void *id_block; /* owned pages, NULL without an ID block */
+	const void *id_auth;
+	uint32_t id_flags;
 	uint64_t memory_size;
 	uint64_t measured_size;
 	uint64_t sev_features;

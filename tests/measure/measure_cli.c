@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gmemctl.h"
+#include "igvm_file.h"
 #include "vectors.h"
 
 /* What a command wrote to stdout, and what it complained about. */
@@ -173,6 +174,31 @@ static void direct_boot(struct gt *t)
 	       0);
 }
 
+/* A page of zeroes at 1 MiB: QEMU launches it as NORMAL, cloud-hypervisor as ZERO. */
+static void igvm(struct gt *t)
+{
+	static struct igvm_file file;
+	char path[64];
+	const char *const qemu[] = {"plan", "snp", "--igvm", path, "--vcpus", "1", NULL};
+	const char *const other[] = {"plan", "snp",   "--igvm",           path, "--vcpus",
+				     "1",    "--vmm", "cloud-hypervisor", NULL};
+	int fd = memfd_create("igvm", MFD_CLOEXEC);
+
+	MUST(fd >= 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	igvm_begin(&file, 1);
+	igvm_platform(&file, 1, 2);
+	igvm_page(&file, 0x100000, 1, 0, 0, 0);
+	igvm_end(&file);
+	MUST(write(fd, file.bytes, file.data) == file.data);
+	EXPECT("qemu", run(command_plan, qemu), STATUS_OK);
+	EXPECT("qemu", strstr(said.out, "0x000000100000 0x00001000 normal ") != NULL, true);
+	EXPECT("cloud-hypervisor", run(command_plan, other), STATUS_OK);
+	EXPECT("cloud-hypervisor", strstr(said.out, "0x000000100000 0x00001000 zero ") != NULL,
+	       true);
+	close(fd);
+}
+
 static void as_json(struct gt *t)
 {
 	const char *const words[] = {
@@ -234,8 +260,8 @@ static const struct {
 } refused[] = {
 	{{"measure"}, STATUS_USAGE, "a technology is missing (sev, sev-es, snp, tdx)"},
 	{{"measure", "vax"}, STATUS_USAGE, "no such technology (sev, sev-es, snp, tdx): \"vax\""},
-	{{"measure", "snp"}, STATUS_USAGE, "--ovmf is missing"},
-	{{"measure", "tdx"}, STATUS_USAGE, "--firmware is missing"},
+	{{"measure", "snp"}, STATUS_USAGE, "missing: \"--ovmf\""},
+	{{"measure", "tdx"}, STATUS_USAGE, "missing: \"--firmware\""},
 	{{"measure", "snp", "--firmware", "x"}, STATUS_USAGE, ""},
 	{{"measure", "snp", "stray"}, STATUS_USAGE, "not an option: \"stray\""},
 	{{"measure", "snp", "--ovmf", "/none"}, STATUS_FAILED, "/none: No such file or directory"},
@@ -246,6 +272,12 @@ static const struct {
 	{{"measure", "snp", "--vmm", "x"}, STATUS_USAGE, "no such VMM: \"x\""},
 	{{"measure", "snp", "--vcpu-type", "x"}, STATUS_USAGE, "no such vCPU model"},
 	{{"measure", "snp", "--ovmf-hash", "12"}, STATUS_USAGE, "not 48 bytes in hexadecimal"},
+	{{"measure", "snp", "--ovmf", IMAGES "w01-min-4k.bin", "--igvm", IMAGES "w01-min-4k.bin"},
+	 STATUS_USAGE,
+	 "not together with --igvm: \"--ovmf\""},
+	{{"measure", "tdx", "--igvm", IMAGES "w01-min-4k.bin"},
+	 STATUS_FAILED,
+	 "the file does not begin with IGVM"},
 	{{"measure", "tdx", "--ram", "5"}, STATUS_USAGE, "not START:SIZE: \"5\""},
 	{{"measure", "snp", "--ovmf", IMAGES "w01-min-4k.bin", "--vcpus", "1"},
 	 STATUS_USAGE,
@@ -298,13 +330,14 @@ static void help(struct gt *t)
 	EXPECT("help", strstr(said.out, "--two-pass") != NULL, false);
 }
 
+#define NO_KERNEL(function)                                                                        \
+	{                                                                                          \
+#function, function, .flags = GT_NO_KERNEL                                         \
+	}
+
 static const struct gt_test tests[] = {
-	{"measured", measured, .flags = GT_NO_KERNEL},
-	{"direct_boot", direct_boot, .flags = GT_NO_KERNEL},
-	{"as_json", as_json, .flags = GT_NO_KERNEL},
-	{"planned", planned, .flags = GT_NO_KERNEL},
-	{"refusals", refusals, .flags = GT_NO_KERNEL},
-	{"help", help, .flags = GT_NO_KERNEL},
+	NO_KERNEL(measured), NO_KERNEL(direct_boot), NO_KERNEL(igvm), NO_KERNEL(as_json),
+	NO_KERNEL(planned),  NO_KERNEL(refusals),    NO_KERNEL(help),
 };
 
 GT_MAIN(tests)
