@@ -100,6 +100,13 @@ const char *gt_errno_name(int64_t error);
 unsigned int gt_count_fds(void);
 unsigned int gt_count_mappings(void);
 
+/* What is alive in a simulated kernel; 0 on a real one, which does not tell. */
+struct gt_alive {
+	uint64_t vms, files, inodes, slots, allocated;
+};
+
+struct gt_alive gt_count_alive(const struct gt *t);
+
 /* A touch of memory that may fault. */
 struct gt_touch {
 	int signal; /* 0 where it did not fault */

@@ -28,3 +28,8 @@ bool gt_kernel_close(struct gt *t)
 {
 	return true;
 }
+
+struct gt_alive gt_count_alive(const struct gt *t)
+{
+	return (struct gt_alive){0};
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What the cases start with and how it is released; the list of cases. */
+#include "api.h"
+
+static struct traits traits_of(const struct gt *t)
+{
+	struct vm vm;
+
+	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
+	vm_close(&vm);
+	return vm.traits;
+}
+
+void fixture_open(struct api *api, const struct gt *t, uint32_t vm_type)
+{
+	memset(api, 0, sizeof(*api));
+	api->t = t;
+	api->vm_type = vm_type;
+	api->fd = api->other_fd = -1;
+	api->shim = calloc(1, sizeof(*api->shim));
+	MUST(api->shim);
+	gt_shim_init(api->shim, t);
+	gt_heap_reset(&api->heap);
+	api->traits = traits_of(t);
+}
+
+/* In an order that the objects themselves must not need. */
+void fixture_close(struct api *api)
+{
+	gmem_ctx_unref(api->ctx);
+	gmem_vm_unref(api->vm);
+	gmem_vm_unref(api->other_vm);
+	if (api->mapped)
+		gt_unmap(api->t, api->mapped, API_SIZE);
+	gmem_file_unref(api->file);
+	gmem_file_unref(api->other_file);
+	if (api->slot)
+		EXPECT("unbind", gmem_slot_unbind(api->slot), 0);
+	if (api->other_slot)
+		EXPECT("unbind", gmem_slot_unbind(api->other_slot), 0);
+	if (api->addr)
+		gt_unmap(api->t, api->addr, API_SIZE);
+	if (api->fd >= 0)
+		gt_close(api->t, api->fd);
+	if (api->other_fd >= 0)
+		gt_close(api->t, api->other_fd);
+	EXPECT("memory of the allocator", (int64_t)api->heap.in_use, 0);
+	free(api->shim);
+}
+
+void make_ctx(struct api *api)
+{
+	struct gmem_allocator allocator = gt_heap_allocator(&api->heap);
+	GMEM_INIT(gmem_ctx_opts, opts);
+
+	opts.sys = &gt_shim_ops;
+	opts.sys_user = api->shim;
+	opts.allocator = &allocator;
+	MUST(gmem_ctx_create(&opts, &api->ctx) == 0);
+}
+
+void make_vm(struct api *api)
+{
+	if (!api->ctx)
+		make_ctx(api);
+	MUST(gmem_vm_create(api->ctx, api->vm_type, NULL, &api->vm) == 0);
+}
+
+static bool has_private(const struct api *api)
+{
+	return api->vm_type == GMEM_VM_SW_PROTECTED;
+}
+
+uint64_t suitable_flags(const struct api *api)
+{
+	bool shared = !has_private(api) && api->traits.generation >= GEN_6_18;
+
+	return shared ? GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED : 0;
+}
+
+void make_file(struct api *api)
+{
+	GMEM_INIT(gmem_file_opts, opts);
+
+	if (!api->vm)
+		make_vm(api);
+	opts.flags = suitable_flags(api);
+	MUST(gmem_file_create(api->vm, API_SIZE, &opts, &api->file) == 0);
+}
+
+void make_mapped_file(struct api *api)
+{
+	GMEM_INIT(gmem_file_opts, opts);
+
+	if (!api->vm)
+		make_vm(api);
+	opts.flags = suitable_flags(api) | GMEM_FILE_MMAP;
+	MUST(gmem_file_create(api->vm, API_SIZE, &opts, &api->file) == 0);
+}
+
+void make_slot(struct api *api)
+{
+	GMEM_INIT(gmem_slot_opts, opts);
+
+	if (!api->file)
+		make_file(api);
+	opts.file = api->file;
+	MUST(gmem_slot_bind(api->vm, API_GPA, 4 * GT_PAGE, &opts, &api->slot) == 0);
+}
+
+void make_other(struct api *api)
+{
+	GMEM_INIT(gmem_file_opts, opts);
+
+	if (!api->ctx)
+		make_ctx(api);
+	opts.flags = suitable_flags(api);
+	MUST(gmem_vm_create(api->ctx, api->vm_type, NULL, &api->other_vm) == 0);
+	MUST(gmem_file_create(api->other_vm, API_SIZE, &opts, &api->other_file) == 0);
+}
+
+int make_raw_vm(struct api *api)
+{
+	int kvm = gt_open_kvm(api->t);
+	int vm = gt_create_vm(api->t, kvm, api->vm_type);
+
+	MUST(kvm >= 0 && vm >= 0);
+	gt_close(api->t, kvm);
+	return vm;
+}
+
+int make_raw_file(struct api *api, int vm, uint64_t flags)
+{
+	int fd = gt_create_gmem(api->t, vm, API_SIZE, flags);
+
+	MUST(fd >= 0);
+	return fd;
+}
+
+static const char *missing_for(const struct api_case *c, struct traits traits, uint32_t vm_type)
+{
+	bool has_private = vm_type == GMEM_VM_SW_PROTECTED;
+
+	if (!(traits.types & (1u << vm_type)))
+		return "VMs with private memory are not offered";
+	if (c->needs & NEEDS_PRIVATE && !has_private)
+		return "only VMs with private memory";
+	if (c->needs & NEEDS_SHARED && has_private)
+		return "files for VMs with private memory cannot start shared";
+	if (c->needs & NEEDS_GMEM && !has_private && traits.generation < GEN_6_18)
+		return "only VMs with private memory bind files";
+	if (c->needs & (NEEDS_MMAP | NEEDS_SHARED | NEEDS_PLACING) && traits.generation < GEN_6_18)
+		return "files cannot be mapped";
+	if (c->needs & NEEDS_PLACING && traits.generation < GEN_7_2)
+		return "the kernel places no pages of files";
+	return NULL;
+}
+
+void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_type))
+{
+	static const uint32_t types[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT};
+	struct traits traits = traits_of(t);
+	const char *missing, *reason = NULL;
+	unsigned int ran = 0;
+	size_t i;
+
+	for (i = 0; i < GT_COUNT(types); i++) {
+		missing = missing_for(t->data, traits, types[i]);
+		if (missing) {
+			reason = missing;
+			continue;
+		}
+		fprintf(stderr, "VMs of type %u:\n", types[i]);
+		run(t, types[i]);
+		ran++;
+	}
+	REQUIRE(ran, "%s", reason);
+}
+
+static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases, size_t count,
+		  void (*run)(struct gt *t))
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		tests[at++] = (struct gt_test){
+			.name = cases[i].name, .run = run, .data = &cases[i], .seconds = 300};
+	return at;
+}
+
+struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
+{
+	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot, at = 0;
+	struct gt_test *tests = calloc(count, sizeof(*tests));
+
+	if (!tests)
+		abort();
+	at = add(tests, at, api_cases_ctx, api_count_ctx, run);
+	at = add(tests, at, api_cases_vm, api_count_vm, run);
+	at = add(tests, at, api_cases_file, api_count_file, run);
+	at = add(tests, at, api_cases_slot, api_count_slot, run);
+	*ret_count = at;
+	return tests;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Every case again for each system call and each allocation that it makes, failing that one. */
+#include <stdlib.h>
+
+#include "api.h"
+
+/* One failure that is tried: of a system call, of all from it on, or of an allocation. */
+struct fault {
+	enum { ONE_CALL, ALL_CALLS, ALLOCATION } what;
+	size_t at;
+	int error;
+	struct gt_call call;
+};
+
+struct sweep {
+	const struct gt *t;
+	const struct api_case *c;
+	uint32_t vm_type;
+	struct api api;
+	unsigned int tried, refused;
+};
+
+static const char *name_of(const struct fault *fault)
+{
+	static char name[128];
+
+	if (fault->what == ALLOCATION)
+		snprintf(name, sizeof(name), "allocation %zu", fault->at);
+	else
+		snprintf(name, sizeof(name), "call %zu, %s%s: %s", fault->at,
+			 gt_call_name(fault->call),
+			 fault->what == ALL_CALLS ? " and all later" : "",
+			 gt_errno_name(fault->error));
+	return name;
+}
+
+static void arm(struct api *api, const struct fault *fault)
+{
+	gt_heap_reset(&api->heap);
+	gt_shim_reset(api->shim);
+	if (fault->what == ALLOCATION)
+		api->heap.fail_at = fault->at;
+	else
+		gt_shim_arm(api->shim, fault->at, fault->error, fault->what == ALL_CALLS);
+}
+
+static void disarm(struct api *api)
+{
+	gt_heap_reset(&api->heap);
+	gt_shim_reset(api->shim);
+}
+
+/* The record of a failure is of this failure. */
+static void expect_record(const struct fault *fault, int ret)
+{
+	const struct gmem_errinfo *info = gmem_errinfo();
+
+	EXPECT_CASE("errinfo: error", name_of(fault), info->error, ret);
+	EXPECT_CASE("errinfo: op", name_of(fault), info->op && *info->op, true);
+	EXPECT_CASE("errinfo: message", name_of(fault), info->message[0] != '\0', true);
+}
+
+/* The same failure again must cost no memory again; what is kept ready for later is kept once. */
+static void expect_no_growth(struct sweep *s, const struct fault *fault, int ret)
+{
+	struct api *api = &s->api;
+	size_t in_use = api->heap.in_use;
+	int again;
+
+	arm(api, fault);
+	again = s->c->act(api);
+	if (again < 0) {
+		EXPECT_CASE("the same again", name_of(fault), again, ret);
+		EXPECT_CASE("memory grows", name_of(fault), (int64_t)api->heap.in_use,
+			    (int64_t)in_use);
+	}
+	disarm(api);
+	if (again < 0)
+		again = s->c->act(api);
+	EXPECT_CASE("next attempt", name_of(fault), again < 0 ? again : 0, 0);
+	if (again >= 0)
+		s->c->check(api);
+}
+
+/* After a single failure: nothing changed, and a later attempt succeeds. */
+static void expect_whole(struct sweep *s, const struct fault *fault, int ret,
+			 const struct state *before)
+{
+	struct api *api = &s->api;
+	struct state after;
+
+	if (ret >= 0) {
+		s->c->check(api);
+		return;
+	}
+	s->refused++;
+	expect_record(fault, ret);
+	if (ret == -ESTALE && s->c->flags & ENDS_WHEN_DEAD)
+		return;
+	after = state_of(api);
+	state_expect(name_of(fault), &after, before, s->c->flags);
+	expect_no_growth(s, fault, ret);
+}
+
+/* Whatever failed: once all is released, nothing is left. */
+static void try_fault(struct sweep *s, const struct fault *fault)
+{
+	unsigned int fds = gt_count_fds(), mappings = gt_count_mappings();
+	struct api *api = &s->api;
+	struct state before;
+	bool failed;
+	int ret;
+
+	fixture_open(api, s->t, s->vm_type);
+	s->c->setup(api);
+	before = state_of(api);
+	arm(api, fault);
+	ret = s->c->act(api);
+	failed = api->shim->failed || api->heap.failed;
+	disarm(api);
+	if (fault->what == ALL_CALLS)
+		EXPECT_CASE("failed or done", name_of(fault), ret > 0 ? 0 : ret, ret < 0 ? ret : 0);
+	else
+		expect_whole(s, fault, ret, &before);
+	fixture_close(api);
+	EXPECT_CASE("came to it", name_of(fault), failed, true);
+	EXPECT_CASE("descriptors left", name_of(fault), gt_count_fds(), fds);
+	EXPECT_CASE("mappings left", name_of(fault), gt_count_mappings(), mappings);
+	s->tried++;
+}
+
+static void sweep_call(struct sweep *s, size_t at, struct gt_call call)
+{
+	struct fault fault = {.at = at, .call = call};
+	const int *error;
+
+	for (error = gt_call_errors(call); *error; error++) {
+		fault.error = *error;
+		fault.what = ONE_CALL;
+		try_fault(s, &fault);
+		fault.what = ALL_CALLS;
+		try_fault(s, &fault);
+	}
+}
+
+/* One run without failures counts what there is to fail. */
+static void count(struct sweep *s, struct gt_call *calls, size_t *ret_calls,
+		  size_t *ret_allocations)
+{
+	struct api *api = &s->api;
+
+	fixture_open(api, s->t, s->vm_type);
+	s->c->setup(api);
+	disarm(api);
+	MUST(s->c->act(api) >= 0 && api->shim->count <= GT_CALLS_MAX);
+	*ret_calls = api->shim->count;
+	*ret_allocations = api->heap.count;
+	memcpy(calls, api->shim->calls, sizeof(api->shim->calls));
+	s->c->check(api);
+	fixture_close(api);
+}
+
+static void run_for(const struct gt *t, uint32_t vm_type)
+{
+	struct sweep s = {.t = t, .c = t->data, .vm_type = vm_type};
+	struct gt_call *made = calloc(GT_CALLS_MAX, sizeof(*made));
+	struct fault fault = {.what = ALLOCATION};
+	size_t calls, allocations, i;
+
+	MUST(made);
+	count(&s, made, &calls, &allocations);
+	for (i = 0; i < calls; i++)
+		sweep_call(&s, i, made[i]);
+	for (i = 0; i < allocations; i++) {
+		fault.at = i;
+		try_fault(&s, &fault);
+	}
+	fprintf(stderr, "%zu calls, %zu allocations: %u failures tried, %u refused\n", calls,
+		allocations, s.tried, s.refused);
+	free(made);
+}
+
+static void run(struct gt *t)
+{
+	api_each_type(t, run_for);
+}
+
+int main(int argc, char **argv)
+{
+	size_t count;
+	struct gt_test *tests = api_list(run, &count);
+
+	return gt_main(argc, argv, tests, count);
+}
