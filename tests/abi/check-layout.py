@@ -4,8 +4,8 @@
 
 usage: check-layout.py [--update] RECORD INCLUDE-DIR BUILD-INCLUDE-DIR COMPILER...
 
-An added line is a new struct, member or constant: record it with --update. A changed or lost one
-breaks programs that exist.
+A changed or lost line breaks programs that exist. An added one is a new struct, member or constant,
+which --update records.
 """
 import pathlib
 import subprocess
@@ -48,10 +48,9 @@ def main():
     if update:
         pathlib.Path(record).write_text("\n".join(now) + "\n")
     recorded = pathlib.Path(record).read_text().splitlines()
-    problems = ["now, not on record: " + line for line in now if line not in recorded]
-    problems += ["on record, not now: " + line for line in recorded if line not in now]
+    problems = ["on record, not now: " + line for line in recorded if line not in now]
     print("%d lines" % len(now))
-    print("\n".join(problems))
+    print("\n".join(problems + ["not on record: " + line for line in now if line not in recorded]))
     sys.exit(1 if problems or not now else 0)
 
 
