@@ -14,22 +14,37 @@ void gmi_rangemap_clear(struct gmi_rangemap *map, const struct gmem_allocator *a
 	*map = (struct gmi_rangemap){0};
 }
 
-int gmi_rangemap_reserve(struct gmi_rangemap *map, const struct gmem_allocator *allocator)
+static void copy(struct gmi_rangemap_entry *to, const struct gmi_rangemap_entry *from, size_t count)
 {
-	size_t capacity = map->capacity ? map->capacity * 2 : 8;
+	if (count)
+		memcpy(to, from, count * sizeof(*to));
+}
+
+/* Grows by doubling, so that ranges inserted one by one are copied a few times each. */
+int gmi_rangemap_reserve(struct gmi_rangemap *map, size_t count,
+			 const struct gmem_allocator *allocator)
+{
+	size_t capacity = map->capacity ? map->capacity : 8;
 	struct gmi_rangemap_entry *entries;
 
-	if (map->count < map->capacity)
+	if (count <= map->capacity)
 		return 0;
+	while (capacity < count)
+		capacity *= 2;
 	entries = gmi_zalloc_array(allocator, capacity, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	if (map->count)
-		memcpy(entries, map->entries, map->count * sizeof(*entries));
+	copy(entries, map->entries, map->count);
 	gmi_free(allocator, map->entries);
 	map->entries = entries;
 	map->capacity = capacity;
 	return 0;
+}
+
+void gmi_rangemap_copy(struct gmi_rangemap *map, const struct gmi_rangemap *from)
+{
+	copy(map->entries, from->entries, from->count);
+	map->count = from->count;
 }
 
 /* The number of ranges that start at or below @position. Halves without a branch to predict. */
@@ -65,6 +80,17 @@ void gmi_rangemap_remove(struct gmi_rangemap *map, uint64_t start)
 
 	memmove(entry, entry + 1, (map->count - at) * sizeof(*entry));
 	map->count--;
+}
+
+void gmi_rangemap_copy_without(struct gmi_rangemap *map, const struct gmi_rangemap *from,
+			       uint64_t start)
+{
+	size_t at = count_up_to(from, start);
+
+	copy(map->entries, from->entries, at - 1);
+	if (at < from->count)
+		copy(map->entries + at - 1, from->entries + at, from->count - at);
+	map->count = from->count - 1;
 }
 
 static bool holds(const struct gmi_rangemap_entry *entry, uint64_t position)

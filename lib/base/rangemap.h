@@ -21,8 +21,14 @@ struct gmi_rangemap {
 
 void gmi_rangemap_clear(struct gmi_rangemap *map, const struct gmem_allocator *allocator);
 
-/* Makes room for one more range, so that the next insertion cannot fail. 0 or -ENOMEM. */
-int gmi_rangemap_reserve(struct gmi_rangemap *map, const struct gmem_allocator *allocator);
+/* Makes room for @count ranges in all, so that insertions up to there cannot fail. 0 or -ENOMEM. */
+int gmi_rangemap_reserve(struct gmi_rangemap *map, size_t count,
+			 const struct gmem_allocator *allocator);
+
+/* Makes @map, which has the room, hold what @from holds; the second leaves out the range at @start. */
+void gmi_rangemap_copy(struct gmi_rangemap *map, const struct gmi_rangemap *from);
+void gmi_rangemap_copy_without(struct gmi_rangemap *map, const struct gmi_rangemap *from,
+			       uint64_t start);
 
 /* @range is valid, overlaps none, and room is reserved. Linear in the ranges above it. */
 void gmi_rangemap_insert(struct gmi_rangemap *map, struct gmem_range range, void *value);

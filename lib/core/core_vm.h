@@ -6,11 +6,8 @@
 #include <libgmem/vm.h>
 
 #include "core_ctx.h"
-#include "rangemap.h"
 #include "slot_ids.h"
-
-/* 1: system management mode has one of its own. */
-#define GMI_ADDRESS_SPACES 2
+#include "slot_index.h"
 
 struct gmem_vm {
 	struct gmem_ctx *ctx; /* a reference */
@@ -26,17 +23,16 @@ struct gmem_vm {
 	bool has_readonly;
 
 	/*
-	 * Serialises binders; held while KVM makes and deletes memslots. Whatever a running vCPU needs
-	 * takes @lock alone.
+	 * Lets one binder in at a time; held while KVM makes and deletes memslots. A running vCPU
+	 * needs @slots alone, which it reads without a lock.
 	 */
 	pthread_mutex_t bind_lock;
 	struct gmi_slot_ids ids[GMI_ADDRESS_SPACES];
 	struct gmem_slot *stuck; /* memslots that KVM did not let go of when a bind was undone */
+	struct gmi_slot_index slots;
 
-	/* Held for memory accesses only, never across a system call: all that follows. */
-	pthread_rwlock_t lock;
-	struct gmi_rangemap slots[GMI_ADDRESS_SPACES]; /* by guest address */
-	struct gmem_file *files;                       /* a list */
+	pthread_mutex_t lock;    /* all below; never held across a system call */
+	struct gmem_file *files; /* a list */
 	uint32_t file_count;
 	uint32_t slot_count;
 	uint64_t bytes_bound;

@@ -70,9 +70,9 @@ static int get_info(const struct gmem_file *file, struct gmem_file_info *ret_inf
 	info.ino = file->ino;
 	info.block_size = file->block_size;
 	info.borrowed = file->borrowed;
-	pthread_rwlock_rdlock(&file->vm->lock);
+	pthread_mutex_lock(&file->vm->lock);
 	info.bytes_bound = file->bytes_bound;
-	pthread_rwlock_unlock(&file->vm->lock);
+	pthread_mutex_unlock(&file->vm->lock);
 	gmi_info_put(ret_info, &info, sizeof(info));
 	return 0;
 }

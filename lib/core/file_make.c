@@ -130,7 +130,7 @@ static int enlist(struct gmem_file *file)
 	struct gmem_vm *vm = file->vm;
 	bool twice;
 
-	pthread_rwlock_wrlock(&vm->lock);
+	pthread_mutex_lock(&vm->lock);
 	twice = has_inode(vm, file);
 	if (!twice) {
 		file->next = vm->files;
@@ -140,7 +140,7 @@ static int enlist(struct gmem_file *file)
 		vm->files = file;
 		vm->file_count++;
 	}
-	pthread_rwlock_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->lock);
 	return twice ? gmi_error(-EBUSY, "the VM has a file of this inode already") : 0;
 }
 
@@ -150,12 +150,12 @@ void gmi_file_unlist(struct gmem_file *file)
 
 	if (!file->link)
 		return;
-	pthread_rwlock_wrlock(&vm->lock);
+	pthread_mutex_lock(&vm->lock);
 	*file->link = file->next;
 	if (file->next)
 		file->next->link = file->link;
 	vm->file_count--;
-	pthread_rwlock_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->lock);
 }
 
 static int read_stat(struct gmem_file *file, int fd, struct gmem_sys_stat *ret_stat)

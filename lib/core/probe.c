@@ -204,26 +204,41 @@ static struct gmi_answer ask_map_gpa_range(struct gmi_probe_run *run)
 			     "announced", "KVM_CAP_EXIT_HYPERCALL lacks the hypercall (5.14)");
 }
 
-/* Tried with size 0 on a vCPU: the same number means something else on a VM. */
+static bool is_passing(int error)
+{
+	return error == -EINTR || error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
+/* With size 0, on a vCPU: on a VM the same number means something else. */
+static struct gmi_answer try_pre_fault(struct gmi_probe_run *run, struct gmi_answer announced)
+{
+	const struct gmi_sys *sys = &run->ctx->sys;
+	int vcpu_fd = gmi_kvm_create_vcpu(sys, run->vm_fd, 0);
+	uint64_t gpa = 0, size = 0;
+	int ret;
+
+	if (is_passing(vcpu_fd))
+		return gmi_unknown(vcpu_fd, "no vCPU could be made");
+	if (vcpu_fd < 0) {
+		announced.reason =
+			"announced; not tried, for this type of VM gives no vCPU so early";
+		return announced;
+	}
+	ret = gmi_kvm_pre_fault(sys, vcpu_fd, &gpa, &size);
+	gmi_ctx_close(run->ctx, vcpu_fd);
+	if (ret == -EOPNOTSUPP)
+		return gmi_no("announced, but a vCPU does not know the request");
+	return ret == -EINVAL ? announced : gmi_unknown(ret, "a vCPU could not be asked");
+}
+
 static struct gmi_answer ask_pre_fault(struct gmi_probe_run *run)
 {
 	struct gmi_answer answer = ask_announced(
 		run, GMI_KVM_CAP_PRE_FAULT_MEMORY, 1, "announced, and a vCPU knows the request",
 		"KVM_CAP_PRE_FAULT_MEMORY is 0: older than 6.11, or "
 		"no two-dimensional paging");
-	uint64_t gpa = 0, size = 0;
-	int vcpu_fd, ret;
 
-	if (answer.state != 1)
-		return answer;
-	vcpu_fd = gmi_kvm_create_vcpu(&run->ctx->sys, run->vm_fd, 0);
-	if (vcpu_fd < 0) {
-		answer.reason = "announced; not tried, this type of VM gives no vCPU so early";
-		return answer;
-	}
-	ret = gmi_kvm_pre_fault(&run->ctx->sys, vcpu_fd, &gpa, &size);
-	gmi_ctx_close(run->ctx, vcpu_fd);
-	return ret == -EINVAL ? answer : gmi_no("announced, but a vCPU does not know the request");
+	return answer.state == 1 ? try_pre_fault(run, answer) : answer;
 }
 
 static struct gmi_answer ask_hva_view(struct gmi_probe_run *run)

@@ -48,7 +48,8 @@ static int check_free(const struct gmem_slot *slot)
 {
 	const struct gmi_rangemap_entry *other;
 
-	other = gmi_rangemap_overlap(&slot->vm->slots[slot->address_space], slot->gpa);
+	other = gmi_rangemap_overlap(gmi_slot_index_shown(&slot->vm->slots, slot->address_space),
+				     slot->gpa);
 	if (other) {
 		gmi_error(-EEXIST, "guest addresses from %#llx on are bound already",
 			  (unsigned long long)other->range.start);
@@ -65,17 +66,14 @@ static int check_free(const struct gmem_slot *slot)
 	return 0;
 }
 
-/* Readers look at the map that may move. */
 static int reserve(struct gmem_slot *slot)
 {
 	const struct gmem_allocator *allocator = &slot->vm->ctx->allocator;
-	int ret;
+	int ret = gmi_slot_index_reserve(&slot->vm->slots, slot->address_space, allocator);
 
-	pthread_rwlock_wrlock(&slot->vm->lock);
-	ret = gmi_rangemap_reserve(&slot->vm->slots[slot->address_space], allocator);
-	pthread_rwlock_unlock(&slot->vm->lock);
 	if (!ret && slot->file)
-		ret = gmi_rangemap_reserve(&slot->file->bound, allocator);
+		ret = gmi_rangemap_reserve(&slot->file->bound, slot->file->bound.count + 1,
+					   allocator);
 	return ret ? gmi_error_memory() : 0;
 }
 
@@ -108,34 +106,37 @@ static void release_ids(struct gmem_slot *slot)
 	gmi_slot_ids_release(&slot->vm->ids[slot->address_space], slot->slot_id, slot->slot_count);
 }
 
+static void count(struct gmem_slot *slot, int sign)
+{
+	struct gmem_vm *vm = slot->vm;
+	uint64_t bytes = sign > 0 ? slot->gpa.size : -slot->gpa.size;
+
+	pthread_mutex_lock(&vm->lock);
+	vm->slot_count += sign > 0 ? slot->slot_count : -slot->slot_count;
+	vm->bytes_bound += bytes;
+	if (slot->file)
+		slot->file->bytes_bound += bytes;
+	pthread_mutex_unlock(&vm->lock);
+}
+
 static void commit(struct gmem_slot *slot)
 {
 	struct gmem_vm *vm = slot->vm;
 
 	if (slot->file)
 		gmi_rangemap_insert(&slot->file->bound, file_range(slot), slot);
-	pthread_rwlock_wrlock(&vm->lock);
-	gmi_rangemap_insert(&vm->slots[slot->address_space], slot->gpa, slot);
-	vm->slot_count += slot->slot_count;
-	vm->bytes_bound += slot->gpa.size;
-	if (slot->file)
-		slot->file->bytes_bound += slot->gpa.size;
-	pthread_rwlock_unlock(&vm->lock);
+	gmi_slot_index_insert(&vm->slots, slot->address_space, slot->gpa, slot, &vm->ctx->sys);
+	count(slot, 1);
 }
 
 static void forget(struct gmem_slot *slot)
 {
 	struct gmem_vm *vm = slot->vm;
 
-	pthread_rwlock_wrlock(&vm->lock);
-	gmi_rangemap_remove(&vm->slots[slot->address_space], slot->gpa.start);
-	vm->slot_count -= slot->slot_count;
-	vm->bytes_bound -= slot->gpa.size;
-	if (slot->file)
-		slot->file->bytes_bound -= slot->gpa.size;
-	pthread_rwlock_unlock(&vm->lock);
+	gmi_slot_index_remove(&vm->slots, slot->address_space, slot->gpa.start, &vm->ctx->sys);
 	if (slot->file)
 		gmi_rangemap_remove(&slot->file->bound, slot->offset);
+	count(slot, -1);
 	release_ids(slot);
 }
 

@@ -43,12 +43,25 @@ GMEM_API int gmem_slot_get_info(const struct gmem_slot *slot, struct gmem_slot_i
 	return gmi_result(__func__, get_info(slot, ret_info));
 }
 
-/* Copied under the lock, for the range may be unbound and freed right after. */
-static int search(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa, bool next,
-		  struct gmem_slot_info *ret_info)
+/* Copies the range, for it may be unbound and freed as soon as the index is left. */
+static bool find(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa, bool next,
+		 struct gmem_slot_info *ret_info)
 {
 	const struct gmi_rangemap_entry *entry;
 	const struct gmi_rangemap *map;
+	unsigned ticket;
+
+	ticket = gmi_slot_index_enter(&vm->slots, address_space, &map);
+	entry = next ? gmi_rangemap_next(map, gpa) : gmi_rangemap_find(map, gpa);
+	if (entry)
+		fill(ret_info, entry->value);
+	gmi_slot_index_exit(&vm->slots, ticket);
+	return entry;
+}
+
+static int search(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa, bool next,
+		  struct gmem_slot_info *ret_info)
+{
 	struct gmem_slot_info info;
 	int ret;
 
@@ -60,13 +73,7 @@ static int search(struct gmem_vm *vm, uint32_t address_space, uint64_t gpa, bool
 	ret = gmi_info_check(ret_info, sizeof(info));
 	if (ret)
 		return ret;
-	map = &vm->slots[address_space];
-	pthread_rwlock_rdlock(&vm->lock);
-	entry = next ? gmi_rangemap_next(map, gpa) : gmi_rangemap_find(map, gpa);
-	if (entry)
-		fill(&info, entry->value);
-	pthread_rwlock_unlock(&vm->lock);
-	if (!entry) {
+	if (!find(vm, address_space, gpa, next, &info)) {
 		gmi_error(-ENOENT, "nothing is bound at guest address %#llx%s",
 			  (unsigned long long)gpa, next ? " or above" : "");
 		return gmi_at_gpa(gpa, 0);

@@ -42,11 +42,10 @@ static void destroy(struct gmem_vm *vm)
 	if (!vm->borrowed && vm->fd >= 0)
 		gmi_ctx_close(ctx, vm->fd);
 	gmi_slot_free_stuck(vm);
-	for (int i = 0; i < GMI_ADDRESS_SPACES; i++) {
-		gmi_rangemap_clear(&vm->slots[i], &ctx->allocator);
+	for (int i = 0; i < GMI_ADDRESS_SPACES; i++)
 		gmi_slot_ids_clear(&vm->ids[i], &ctx->allocator);
-	}
-	pthread_rwlock_destroy(&vm->lock);
+	gmi_slot_index_clear(&vm->slots, &ctx->allocator);
+	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->bind_lock);
 	gmi_free(&ctx->allocator, vm);
 	gmi_ctx_put(ctx);
@@ -143,7 +142,8 @@ static struct gmem_vm *make(struct gmem_ctx *ctx, uint32_t vm_type, const struct
 	vm->fd = -1;
 	atomic_init(&vm->refs, 1);
 	pthread_mutex_init(&vm->bind_lock, NULL);
-	pthread_rwlock_init(&vm->lock, NULL);
+	pthread_mutex_init(&vm->lock, NULL);
+	gmi_slot_index_init(&vm->slots);
 	for (int i = 0; i < GMI_ADDRESS_SPACES && !ret; i++)
 		ret = gmi_slot_ids_init(&vm->ids[i], &ctx->allocator, ctx->slots_max,
 					opts->first_slot, count);
@@ -292,11 +292,11 @@ static int get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info)
 	info.flags = vm->borrowed ? GMEM_VM_BORROWED : 0;
 	info.slots_max = vm->ctx->slots_max;
 	info.address_spaces = vm->address_spaces;
-	pthread_rwlock_rdlock(&vm->lock);
+	pthread_mutex_lock(&vm->lock);
 	info.slots_used = vm->slot_count;
 	info.files = vm->file_count;
 	info.bytes_bound = vm->bytes_bound;
-	pthread_rwlock_unlock(&vm->lock);
+	pthread_mutex_unlock(&vm->lock);
 	gmi_info_put(ret_info, &info, sizeof(info));
 	return 0;
 }
