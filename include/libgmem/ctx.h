@@ -2,14 +2,14 @@
 /**
  * DOC: Context and features
  *
- * A context holds the descriptor of /dev/kvm, the table of system calls, the caller's hooks, and what
- * was found out about this kernel. All other objects hang from one. Programs need one; they may have
- * several, which share nothing.
+ * A context holds the descriptor of /dev/kvm, the table of system calls, the caller's hooks, and
+ * what was found out about this kernel. All other objects hang from one. Programs need one; they
+ * may have several, which share nothing.
  *
- * What the kernel can do is found by asking it, on a VM and a file of one page made for the purpose and
- * closed again, once per type of VM, and never by its version number. The answer is yes, no or unknown:
- * unknown means that the question itself failed (no memory, no descriptors) and is asked again the next
- * time.
+ * What the kernel can do is found by asking it, on a VM and a file of one page made for the purpose
+ * and closed again, once per type of VM, and never by its version number. The answer is yes, no or
+ * unknown: unknown means that the question itself failed (no memory, no descriptors) and is asked
+ * again the next time.
  *
  * Interfaces that no released kernel has are used only where the caller names their generation in
  * @rfc: their numbers are not reserved, and on another kernel mean something else.
@@ -61,8 +61,8 @@ enum gmem_feature {
  * @sys:       table of system calls; NULL is gmem_sys_linux(). Borrowed for the context's life.
  * @sys_user:  first argument of the table's functions
  * @allocator: where libgmem's own memory comes from; NULL is malloc(). Copied.
- * @log:       told, in one line without a newline, what a bug report would want to know; NULL is no one.
- *             Called on the thread that calls libgmem; must not call libgmem.
+ * @log:       told, in one line without a newline, what a bug report would want to know; NULL is no
+ *             one. Called on the thread that calls libgmem; must not call libgmem.
  * @log_user:  first argument of @log
  * @rfc:       GMEM_RFC_… bits; others are -EINVAL
  */

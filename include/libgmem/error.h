@@ -51,7 +51,8 @@ extern "C" {
  * @valid:    GMEM_ERR_… bits: which of the numbers below were set
  * @op:       the public function that failed
  * @arg:      the argument or struct member that broke a rule, or NULL
- * @call:     the system call or KVM ioctl that failed, by name, or NULL where libgmem itself refused
+ * @call:     the system call or KVM ioctl that failed, by name, or NULL where libgmem itself
+ *            refused
  * @gpa:      guest address, in bytes
  * @offset:   offset in the file, in bytes
  * @size:     bytes
@@ -81,8 +82,9 @@ struct gmem_errinfo {
 /**
  * gmem_errinfo() - The record of the last call that failed on this thread
  *
- * Threads: each thread has its own. The pointer stays valid for the thread's life; its content changes
- *          with the next failing call of libgmem on the same thread. Successful calls leave it alone.
+ * Threads: each thread has its own. The pointer stays valid for the thread's life; its content
+ *          changes with the next failing call of libgmem on the same thread. Successful calls leave
+ *          it alone.
  * Kernel:  none.
  *
  * Return: the record; before any failure one with @error 0 and the message "no error".

@@ -2,20 +2,21 @@
 /**
  * DOC: Files of guest memory
  *
- * An inode owns pages; a file is one VM's view of an inode and is one descriptor. Its pages appear when
- * they are first touched or when they are populated, read as zero, are never swapped or moved, and go
- * when they are punched or when the last file and mapping of the inode go.
+ * An inode owns pages; a file is one VM's view of an inode and is one descriptor. Its pages appear
+ * when they are first touched or when they are populated, read as zero, are never swapped or moved,
+ * and go when they are punched or when the last file and mapping of the inode go.
  *
  * Which memory a guest sees, on kernels up to 7.3:
  *
- *   VM with            flags of the file   the guest's private    the guest's shared     the host sees
- *   private memory     0                   file                   other backing          the backing
- *   private memory     MMAP                file                   file                   nothing (SIGBUS)
- *   shared only        MMAP | INIT_SHARED  -                      file                   file
- *   shared only        MMAP                -                      file                   nothing (SIGBUS)
- *   shared only        0                   -                      other backing          the backing
+ *   VM with         flags of the file   guest's private  guest's shared   the host sees
+ *   private memory  0                   file             other backing    the backing
+ *   private memory  MMAP                file             file             nothing (SIGBUS)
+ *   shared only     MMAP | INIT_SHARED  -                file             file
+ *   shared only     MMAP                -                file             nothing (SIGBUS)
+ *   shared only     0                   -                other backing    the backing
  *
- * For a VM with private memory take flags 0, for one without GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED.
+ * For a VM with private memory take flags 0, for one without GMEM_FILE_MMAP and
+ * GMEM_FILE_INIT_SHARED.
  */
 #ifndef LIBGMEM_FILE_H
 #define LIBGMEM_FILE_H
@@ -41,8 +42,8 @@ enum gmem_numa_mode {
  * struct gmem_file_opts - what kind of file
  * @sz:         sizeof(struct gmem_file_opts)
  * @flags:      GMEM_FILE_… bits
- * @raw_flags:  kernel flags newer than this library, passed on as they are; the kernel must announce
- *              them in KVM_CAP_GUEST_MEMFD_FLAGS
+ * @raw_flags:  kernel flags newer than this library, passed on as they are; the kernel must
+ *              announce them in KVM_CAP_GUEST_MEMFD_FLAGS
  * @numa_mode:  enum gmem_numa_mode, for the whole file; needs GMEM_FILE_MMAP and GMEM_FEATURE_NUMA
  * @node_words: number of words in @nodes
  * @nodes:      bit mask of NUMA nodes; empty for GMEM_NUMA_DEFAULT only. Borrowed for the call.
@@ -69,8 +70,9 @@ struct gmem_file_opts {
  * Kernel:  KVM_CREATE_GUEST_MEMFD (6.8; flags 6.18); mbind() where a policy is asked for (6.19).
  *
  * Return: 0, or -errno:
- *   -EINVAL      a NULL pointer, @size, an unknown flag, GMEM_FILE_INIT_SHARED without GMEM_FILE_MMAP,
- *                a policy without nodes or without GMEM_FILE_MMAP, or the kernel refused the nodes
+ *   -EINVAL      a NULL pointer, @size, an unknown flag, GMEM_FILE_INIT_SHARED without
+ *                GMEM_FILE_MMAP, a policy without nodes or without GMEM_FILE_MMAP, or the kernel
+ *                refused the nodes
  *   -E2BIG       a member that this build does not know is not zero
  *   -EOPNOTSUPP  the kernel has no guest_memfd, or not this flag or placement for this type of VM
  *   -ENOMEM, -EMFILE, -ENFILE  no memory or no descriptor left
@@ -86,14 +88,15 @@ int gmem_file_create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_o
  * @opts:     what it was made with, flags only: the kernel does not tell
  * @ret_file: (out) the file; release with gmem_file_unref()
  *
- * Checks by harmless calls that the descriptor is guest memory and not, say, a memfd. That it belongs to
- * this VM shows when it is bound.
+ * Checks by harmless calls that the descriptor is guest memory and not, say, a memfd. That it
+ * belongs to this VM shows when it is bound.
  *
  * Threads: safe.
  * Kernel:  fstat(), mmap(), fallocate() with a hole beyond the file's end.
  *
  * Return: 0, or -errno:
- *   -EINVAL      a NULL pointer, a negative @fd, flags as for gmem_file_create(), or no guest memory
+ *   -EINVAL      a NULL pointer, a negative @fd, flags as for gmem_file_create(), or no guest
+ *                memory
  *   -E2BIG       a member that this build does not know is not zero
  *   -EBUSY       the VM has this inode already
  *   -EBADF       @fd is not open
@@ -105,8 +108,8 @@ int gmem_file_adopt(struct gmem_vm *vm, int fd, const struct gmem_file_opts *opt
 /**
  * gmem_file_borrow() - Work with a descriptor of guest memory that the caller keeps
  *
- * As gmem_file_adopt(), but the descriptor stays the caller's, who must not close it before the file and
- * its bound ranges are released here.
+ * As gmem_file_adopt(), but the descriptor stays the caller's, who must not close it before the
+ * file and its bound ranges are released here. Whether it is close-on-exec is the caller's choice.
  *
  * Threads: safe.
  * Kernel:  as gmem_file_adopt().
@@ -171,13 +174,15 @@ struct gmem_file_info {
  * @file:     a file
  * @ret_info: (in: @sz; out) the facts
  *
- * Threads: safe. Kernel: none.
+ * Threads: safe.
+ * Kernel:  fstat(), at the first call for a file that gmem_file_create() made.
  *
  * Return: 0, or -errno:
  *   -EINVAL      a NULL pointer
  *   -E2BIG       @ret_info is longer than this build knows and not zero there
+ *   other        the descriptor could not be asked
  */
-int gmem_file_get_info(const struct gmem_file *file, struct gmem_file_info *ret_info);
+int gmem_file_get_info(struct gmem_file *file, struct gmem_file_info *ret_info);
 
 /**
  * gmem_file_map() - Map a part of a file for the host, readable and writable
@@ -186,8 +191,8 @@ int gmem_file_get_info(const struct gmem_file *file, struct gmem_file_info *ret_
  * @size:     bytes, a multiple of GMEM_PAGE_SIZE, inside the file
  * @ret_addr: (out) the mapping; release with gmem_file_unmap()
  *
- * Touching a page that is private raises SIGBUS. A mapping keeps the file's memory, and its VM in the
- * kernel, alive.
+ * Touching a page that is private raises SIGBUS. A mapping keeps the file's memory, and its VM in
+ * the kernel, alive.
  *
  * Threads: safe.
  * Kernel:  mmap(MAP_SHARED) of the file (6.18).
@@ -240,8 +245,8 @@ int gmem_file_populate(struct gmem_file *file, uint64_t offset, uint64_t size, u
  * @offset: bytes, a multiple of GMEM_PAGE_SIZE
  * @size:   bytes, a multiple of GMEM_PAGE_SIZE, inside the file
  *
- * The data is gone, for guests and host alike; the next touch finds zeros. Whether a page is private or
- * shared does not change.
+ * The data is gone, for guests and host alike; the next touch finds zeros. Whether a page is
+ * private or shared does not change.
  *
  * Threads: safe with everything; a guest that uses the range meanwhile sees old data or zeros.
  * Kernel:  fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) (6.8).

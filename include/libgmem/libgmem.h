@@ -2,8 +2,8 @@
 /**
  * DOC: libgmem
  *
- * Drives KVM's guest_memfd for virtual machine monitors: creates and binds files of guest memory, on
- * every kernel that has them, and says which mechanism it chose and why.
+ * Drives KVM's guest_memfd for virtual machine monitors: creates and binds files of guest memory,
+ * on every kernel that has them, and says which mechanism it chose and why.
  *
  * The objects, each opaque, each made by a function that ends in _create, _adopt (takes over a
  * descriptor) or _borrow (leaves it with the caller):
@@ -13,21 +13,21 @@
  *   gmem_file   one VM's view of an inode that owns guest memory                          (file.h)
  *   gmem_slot   a range of guest addresses bound to memory                                (slot.h)
  *
- * The pieces can be used one at a time: a VMM that keeps its own memslots borrows its VM to libgmem and
- * adopts the ranges that it has bound.
+ * The pieces can be used one at a time: a VMM that keeps its own memslots borrows its VM to libgmem
+ * and adopts the ranges that it has bound.
  *
- * What libgmem never does: print, exit, abort, install a signal handler, start a thread that was not
- * asked for, keep global state (the error record of a thread apart), read the environment, or hold a
- * lock across a system call that a running vCPU needs.
+ * What libgmem never does: print, exit, abort, install a signal handler, start a thread that was
+ * not asked for, keep global state (the error record of a thread apart), read the environment, or
+ * hold a lock across a system call that a running vCPU needs.
  *
  * Caveats
  *
- *  - A file keeps its VM alive in the kernel, and a mapping keeps the file: memory comes back only when
- *    all descriptors, duplicates in other processes included, and all mappings are gone.
+ *  - A file keeps its VM alive in the kernel, and a mapping keeps the file: memory comes back only
+ *    when all descriptors, duplicates in other processes included, and all mappings are gone.
  *  - After fork() the child can use the files' memory, but no VM: KVM answers with EIO there.
  *  - Touching private memory from the host raises SIGBUS; passing it to a system call gives EFAULT.
- *  - populate allocates real memory at once. Where there is none, the kernel may kill the process instead
- *    of returning an error; keep a margin.
+ *  - populate allocates real memory at once. Where there is none, the kernel may kill the process
+ *    instead of returning an error; keep a margin.
  */
 #ifndef LIBGMEM_LIBGMEM_H
 #define LIBGMEM_LIBGMEM_H

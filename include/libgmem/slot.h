@@ -2,16 +2,22 @@
 /**
  * DOC: Bound ranges (memslots)
  *
- * A gmem_slot is one range of guest addresses that is bound to memory: to a range of a file, to host
- * memory, or to both. One bound range is one memslot of the kernel, or several where it is larger than
- * the kernel lets one be. The kernel cannot change a memslot of guest memory: unbind and bind again.
+ * A gmem_slot is one range of guest addresses that is bound to memory: to a range of a file, to
+ * host memory, or to both. One bound range is one memslot of the kernel, or several where it is
+ * larger than the kernel lets one be. The kernel cannot change a memslot of guest memory: unbind
+ * and bind again.
  *
  * What a range needs besides the file, and what libgmem does where the caller gives no @hva:
  *
- *   VM with private memory, file without GMEM_FILE_MMAP:  a shared backing; libgmem makes a memfd
- *   file with GMEM_FILE_MMAP and GMEM_FILE_INIT_SHARED:   the file's own mapping, always: KVM itself reads
- *                                                        and writes guest memory through it
- *   any other file:                                      nothing; KVM's own accesses become MMIO exits
+ *   VM with two backings, file without GMEM_FILE_MMAP   a shared backing: libgmem makes a memfd
+ *   file with GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED,   the file's own mapping, through which KVM
+ *   or with GMEM_FILE_MMAP and in-place conversion      itself reads and writes: libgmem makes it
+ *   any other file                                      nothing; KVM's own accesses become MMIO
+ *                                                       exits
+ *
+ * A caller who gives @hva for a range of the second kind gives a mapping of the same file at the
+ * same offset. With other memory there KVM's own reads and writes (emulated instructions, clocks)
+ * silently go astray.
  */
 #ifndef LIBGMEM_SLOT_H
 #define LIBGMEM_SLOT_H
@@ -26,7 +32,7 @@ extern "C" {
 #define GMEM_SLOT_ID        (UINT32_C(1) << 0) /* @slot_id is the caller's choice */
 #define GMEM_SLOT_READONLY  (UINT32_C(1) << 1) /* guest writes exit; only without a file */
 #define GMEM_SLOT_LOG_DIRTY (UINT32_C(1) << 2) /* log written pages; only without a file */
-#define GMEM_SLOT_NO_HVA    (UINT32_C(1) << 3) /* make no shared backing: none is wanted */
+#define GMEM_SLOT_NO_HVA    (UINT32_C(1) << 3) /* make no mapping and no shared backing */
 #define GMEM_SLOT_ADOPTED   (UINT32_C(1) << 4) /* (out) bound by the caller, not by libgmem */
 #define GMEM_SLOT_OWN_HVA   (UINT32_C(1) << 5) /* (out) the host mapping is libgmem's */
 
@@ -38,8 +44,8 @@ extern "C" {
  * @address_space: 0, or 1 for system management mode where the VM has it
  * @file:          a file of the same VM, or NULL for host memory alone
  * @offset:        where in the file the range begins; a multiple of GMEM_PAGE_SIZE
- * @hva:           host memory of the range's size, page-aligned, or NULL. With a file it is the shared
- *                 backing. Borrowed until the range is unbound.
+ * @hva:           host memory of the range's size, page-aligned, or NULL. With a file it is the
+ *                 shared backing. Borrowed until the range is unbound.
  */
 struct gmem_slot_opts {
 	size_t sz;
@@ -66,9 +72,9 @@ struct gmem_slot_opts {
  *          memfd_create(), ftruncate(), mmap() where a shared backing is made.
  *
  * Return: 0, or -errno:
- *   -EINVAL      a NULL pointer; @gpa, @size, @offset or @hva unaligned; the range outside the file or
- *                beyond what the VM can address; an unknown flag or address space; neither file nor
- *                host memory; GMEM_SLOT_READONLY or _LOG_DIRTY with a file
+ *   -EINVAL      a NULL pointer; @gpa, @size, @offset or @hva unaligned; the range outside the file
+ *                or beyond what the VM can address; an unknown flag or address space; neither file
+ *                nor host memory; GMEM_SLOT_READONLY or _LOG_DIRTY with a file
  *   -E2BIG       a member that this build does not know is not zero
  *   -EEXIST      guest addresses or the file's range are bound already
  *   -EBUSY       a memslot id is taken
@@ -103,8 +109,8 @@ int gmem_slot_adopt(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
  * gmem_slot_unbind() - Delete a bound range
  * @slot: a bound range
  *
- * The file keeps its data; a shared backing that libgmem made is freed. An adopted range is forgotten,
- * its memslots stay the VMM's to delete.
+ * The file keeps its data; a shared backing that libgmem made is freed. An adopted range is
+ * forgotten, its memslots stay the VMM's to delete.
  *
  * State:   on failure the range is still bound, all of it.
  * Threads: safe; the caller must not use @slot after success. Blocks: until vCPUs left the range.

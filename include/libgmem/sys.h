@@ -10,7 +10,8 @@
  *  - Every descriptor returned is close-on-exec.
  *  - A call that a signal interrupted returns -EINTR; it is not restarted here.
  *  - All functions may be called from several threads at a time.
- *  - After set-up (objects created, slots bound, memory preallocated) only ioctl, fallocate, madvise,
+ *  - After set-up (objects created, slots bound, memory preallocated) only ioctl, fallocate,
+ *  madvise,
  *    mmap, munmap and, while waiting to try again, sleep are called.
  *
  * A system call filter for a VMM follows from this table and from gmem_sys_linux()'s comment.
@@ -56,13 +57,14 @@ struct gmem_sys_stat {
  * @sleep:         sleeps for @ns nanoseconds
  * @write_file:    writes a small file of /sys whole, in one write(2)
  * @flock:         flock(2)
- * @set_affinity:  sched_setaffinity(2) of the calling thread, with @cpus as an array of 64-bit words
+ * @set_affinity:  sched_setaffinity(2) of the calling thread, with @cpus as an array of 64-bit
+ *                 words
  * @set_mempolicy: set_mempolicy(2) of the calling thread, words as for @mbind
  * @now:           CLOCK_MONOTONIC in nanoseconds
  *
  * The table may end behind @sleep, or have NULL from there on, where preallocation and the pools of
- * huge pages are not used: what needs such a member is -EOPNOTSUPP then. The calls on threads are made
- * on threads of libgmem's own alone.
+ * huge pages are not used: what needs such a member is -EOPNOTSUPP then. The calls on threads are
+ * made on threads of libgmem's own alone.
  *
  * @user is the pointer that came with the table. Members may be added at the end.
  */
@@ -97,10 +99,10 @@ struct gmem_sys_ops {
 /**
  * gmem_sys_linux() - The table that makes real system calls
  *
- * Used where a context is created without a table of its own. Useful to take single functions from. It
- * makes these calls and no other: openat, read, close, fcntl (F_DUPFD_CLOEXEC, F_SETFD), fstat, ioctl,
- * mmap, munmap, madvise, mbind, get_mempolicy, fallocate, memfd_create, ftruncate, clock_nanosleep,
- * write, flock, sched_setaffinity, set_mempolicy, clock_gettime.
+ * Used where a context is created without a table of its own. Useful to take single functions from.
+ * It makes these calls and no other: openat, read, close, fcntl (F_DUPFD_CLOEXEC, F_SETFD), fstat,
+ * ioctl, mmap, munmap, madvise, mbind, get_mempolicy, fallocate, memfd_create, ftruncate,
+ * clock_nanosleep, write, flock, sched_setaffinity, set_mempolicy, clock_gettime.
  *
  * Threads: safe anywhere; the table is constant and takes any @user.
  * Kernel:  the calls above.

@@ -7,10 +7,10 @@
  *
  * private and shared say who may reach a page: the guest alone, or the host too.
  *
- * Public structs that go in (…_opts) or come out (…_info) start with `size_t sz`. The caller sets it
- * to sizeof(the struct) as it knew it: GMEM_INIT() does. A shorter struct of an older program means
- * defaults for what it lacks; a longer one of a newer program is accepted where all that this build
- * does not know is zero, and is -E2BIG otherwise.
+ * Public structs that go in (…_opts) or come out (…_info) start with `size_t sz`. The caller sets
+ * it to sizeof(the struct) as it knew it: GMEM_INIT() does. A shorter struct of an older program
+ * means defaults for what it lacks; a longer one of a newer program is accepted where all that this
+ * build does not know is zero, and is -E2BIG otherwise.
  */
 #ifndef LIBGMEM_TYPES_H
 #define LIBGMEM_TYPES_H

@@ -2,13 +2,13 @@
 /**
  * DOC: Virtual machines
  *
- * A gmem_vm is libgmem's record of one VM descriptor (one struct kvm of the kernel): its type, its files
- * and its memslots. The descriptor may be made here, taken over, or stay the caller's.
+ * A gmem_vm is libgmem's record of one VM descriptor (one struct kvm of the kernel): its type, its
+ * files and its memslots. The descriptor may be made here, taken over, or stay the caller's.
  *
- * References: a file holds its VM, a bound range holds its file and its VM. Handles may be released in
- * any order; the kernel's objects go in the right one. The VM descriptor is closed when the caller's
- * reference and all files and bound ranges are gone. In the kernel, too, a guest_memfd file keeps its VM
- * alive until it is closed and unmapped.
+ * References: a file holds its VM, a bound range holds its file and its VM. Handles may be released
+ * in any order; the kernel's objects go in the right one. The VM descriptor is closed when the
+ * caller's reference and all files and bound ranges are gone. In the kernel, too, a guest_memfd
+ * file keeps its VM alive until it is closed and unmapped.
  */
 #ifndef LIBGMEM_VM_H
 #define LIBGMEM_VM_H
@@ -23,8 +23,8 @@ extern "C" {
  * struct gmem_vm_opts - how libgmem treats a VM
  * @sz:         sizeof(struct gmem_vm_opts)
  * @first_slot: the first memslot id that libgmem may hand out on its own
- * @slot_count: how many ids from there; 0 is all up to the kernel's limit. A VMM with memslots of its
- *              own gives libgmem a part of the numbers that it does not use.
+ * @slot_count: how many ids from there; 0 is all up to the kernel's limit. A VMM with memslots of
+ *              its own gives libgmem a part of the numbers that it does not use.
  */
 struct gmem_vm_opts {
 	size_t sz;
@@ -74,8 +74,8 @@ int gmem_vm_adopt(struct gmem_ctx *ctx, int vm_fd, uint32_t vm_type,
 /**
  * gmem_vm_borrow() - Work with a VM descriptor that the caller keeps
  *
- * As gmem_vm_adopt(), but the descriptor stays the caller's, who must not close it before the VM, its
- * files and its bound ranges are released here.
+ * As gmem_vm_adopt(), but the descriptor stays the caller's, who must not close it before the VM,
+ * its files and its bound ranges are released here.
  *
  * Threads: safe.
  * Kernel:  as gmem_vm_adopt().
@@ -143,7 +143,7 @@ struct gmem_vm_info {
  *   -EINVAL      a NULL pointer
  *   -E2BIG       @ret_info is longer than this build knows and not zero there
  */
-int gmem_vm_get_info(const struct gmem_vm *vm, struct gmem_vm_info *ret_info);
+int gmem_vm_get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info);
 
 #ifdef __cplusplus
 }

@@ -25,7 +25,7 @@ void gmi_rangemap_clear(struct gmi_rangemap *map, const struct gmem_allocator *a
 int gmi_rangemap_reserve(struct gmi_rangemap *map, size_t count,
 			 const struct gmem_allocator *allocator);
 
-/* Makes @map, which has the room, hold what @from holds; the second leaves out the range at @start. */
+/* Makes @map, which has the room, hold what @from holds; the second leaves out one range. */
 void gmi_rangemap_copy(struct gmi_rangemap *map, const struct gmi_rangemap *from);
 void gmi_rangemap_copy_without(struct gmi_rangemap *map, const struct gmi_rangemap *from,
 			       uint64_t start);

@@ -12,19 +12,19 @@ enum backing {
 };
 
 /*
- * KVM itself reads and writes guest memory through userspace_addr, also where the guest's faults are
- * served from the file: it must be the same memory, or the guest is silently given other data.
+ * KVM itself reads and writes guest memory through userspace_addr, also where the guest's faults
+ * are served from the file: it must be the same memory, or the guest is silently given other data.
  */
 static enum backing choose(const struct gmem_slot *slot, uint32_t wish)
 {
-	const struct gmem_vm *vm = slot->vm;
+	bool inplace = gmi_vm_has(slot->vm, GMEM_FEATURE_CONVERT_INPLACE);
 	uint64_t flags = slot->file ? slot->file->flags : 0;
 
 	if (!slot->file || slot->hva || wish & GMEM_SLOT_NO_HVA)
 		return BACKING_NONE;
-	if (flags & GMEM_FILE_MMAP && (flags & GMEM_FILE_INIT_SHARED || vm->is_inplace))
+	if (flags & GMEM_FILE_MMAP && (flags & GMEM_FILE_INIT_SHARED || inplace))
 		return BACKING_FILE;
-	if (vm->has_private && !vm->is_inplace && !(flags & GMEM_FILE_MMAP))
+	if (gmi_vm_has(slot->vm, GMEM_FEATURE_CONVERT_VM) && !(flags & GMEM_FILE_MMAP))
 		return BACKING_MEMFD;
 	return BACKING_NONE;
 }

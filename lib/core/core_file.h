@@ -15,12 +15,14 @@ struct gmem_file {
 	uint64_t size;
 	uint64_t flags;
 	uint64_t raw_flags;
-	uint64_t dev; /* with @ino: the inode, of which a VM has one file at most */
-	uint64_t ino;
-	uint64_t block_size;
 
 	struct gmi_rangemap bound; /* offsets bound in any address space; the VM's bind_lock */
-	uint64_t bytes_bound;      /* the VM's lock, as the list */
+
+	uint64_t bytes_bound; /* the VM's lock: all below */
+	bool has_inode;       /* @dev, @ino and @block_size were asked for */
+	uint64_t dev;         /* with @ino: the inode, of which a VM has one file at most */
+	uint64_t ino;
+	uint64_t block_size;
 	struct gmem_file *next;
 	struct gmem_file **link;
 };

@@ -17,10 +17,7 @@ struct gmem_vm {
 	uint32_t type;
 	uint32_t address_spaces;
 	uint64_t file_flags; /* what KVM_CREATE_GUEST_MEMFD takes */
-	bool has_gmem;
-	bool has_private; /* memory of this VM can be private */
-	bool is_inplace;  /* the state is the file's; shared memory comes from the file too */
-	bool has_readonly;
+	uint32_t features;   /* bits by enum gmem_feature: what was decided for the VM's life */
 
 	/*
 	 * Lets one binder in at a time; held while KVM makes and deletes memslots. A running vCPU
@@ -31,12 +28,18 @@ struct gmem_vm {
 	struct gmem_slot *stuck; /* memslots that KVM did not let go of when a bind was undone */
 	struct gmi_slot_index slots;
 
-	pthread_mutex_t lock;    /* all below; never held across a system call */
+	pthread_mutex_t lock;    /* all below, which no running vCPU needs */
 	struct gmem_file *files; /* a list */
 	uint32_t file_count;
 	uint32_t slot_count;
 	uint64_t bytes_bound;
 };
+
+/* Of the features that a VM's life depends on; the others are asked of the context. */
+static inline bool gmi_vm_has(const struct gmem_vm *vm, uint32_t feature)
+{
+	return vm->features >> feature & 1;
+}
 
 struct gmem_vm *gmi_vm_get(struct gmem_vm *vm);
 void gmi_vm_put(struct gmem_vm *vm);

@@ -53,7 +53,7 @@ GMEM_API int gmem_file_fd(const struct gmem_file *file)
 	return file->fd;
 }
 
-static int get_info(const struct gmem_file *file, struct gmem_file_info *ret_info)
+static int get_info(struct gmem_file *file, struct gmem_file_info *ret_info)
 {
 	struct gmem_file_info info = {.sz = sizeof(info)};
 	int ret;
@@ -66,18 +66,20 @@ static int get_info(const struct gmem_file *file, struct gmem_file_info *ret_inf
 	info.size = file->size;
 	info.flags = file->flags;
 	info.raw_flags = file->raw_flags;
+	info.borrowed = file->borrowed;
+	pthread_mutex_lock(&file->vm->lock);
+	ret = gmi_file_identify(file);
 	info.dev = file->dev;
 	info.ino = file->ino;
 	info.block_size = file->block_size;
-	info.borrowed = file->borrowed;
-	pthread_mutex_lock(&file->vm->lock);
 	info.bytes_bound = file->bytes_bound;
 	pthread_mutex_unlock(&file->vm->lock);
-	gmi_info_put(ret_info, &info, sizeof(info));
-	return 0;
+	if (!ret)
+		gmi_info_put(ret_info, &info, sizeof(info));
+	return ret;
 }
 
-GMEM_API int gmem_file_get_info(const struct gmem_file *file, struct gmem_file_info *ret_info)
+GMEM_API int gmem_file_get_info(struct gmem_file *file, struct gmem_file_info *ret_info)
 {
 	return gmi_result(__func__, get_info(file, ret_info));
 }

@@ -74,6 +74,8 @@ static int check_feature(const struct gmem_vm *vm, uint32_t feature)
 {
 	struct gmi_answer answer;
 
+	if (gmi_vm_has(vm, feature))
+		return 0;
 	gmi_probe(vm->ctx, vm->type, feature, &answer);
 	if (!answer.known)
 		return gmi_has_feature(vm->ctx, vm->type, feature);
@@ -116,32 +118,53 @@ static struct gmem_file *make(struct gmem_vm *vm, const struct gmem_file_opts *o
 	return file;
 }
 
-/* With the VM's lock. */
-static bool has_inode(const struct gmem_vm *vm, const struct gmem_file *file)
+static void put_stat(struct gmem_file *file, const struct gmem_sys_stat *stat)
 {
-	for (const struct gmem_file *at = vm->files; at; at = at->next)
-		if (at->dev == file->dev && at->ino == file->ino)
-			return true;
-	return false;
+	file->has_inode = true;
+	file->dev = stat->dev;
+	file->ino = stat->ino;
+	file->block_size = stat->block_size;
 }
 
-static int enlist(struct gmem_file *file)
+int gmi_file_identify(struct gmem_file *file)
+{
+	struct gmem_sys_stat stat;
+	int ret = file->has_inode ? 0 : gmi_sys_fstat(&file->vm->ctx->sys, file->fd, &stat);
+
+	if (ret)
+		return gmi_error_call(ret, "fstat", "descriptor %d", file->fd);
+	if (!file->has_inode)
+		put_stat(file, &stat);
+	return 0;
+}
+
+/* -EBUSY where the VM has the inode of @file, which is not listed yet. With the VM's lock. */
+static int check_inode(const struct gmem_file *file)
+{
+	struct gmem_file *at;
+	int ret;
+
+	for (at = file->vm->files; at; at = at->next) {
+		ret = gmi_file_identify(at);
+		if (ret)
+			return ret;
+		if (at->dev == file->dev && at->ino == file->ino)
+			return gmi_error(-EBUSY, "the VM has a file of this inode already");
+	}
+	return 0;
+}
+
+/* With the VM's lock. */
+static void enlist(struct gmem_file *file)
 {
 	struct gmem_vm *vm = file->vm;
-	bool twice;
 
-	pthread_mutex_lock(&vm->lock);
-	twice = has_inode(vm, file);
-	if (!twice) {
-		file->next = vm->files;
-		file->link = &vm->files;
-		if (file->next)
-			file->next->link = &file->next;
-		vm->files = file;
-		vm->file_count++;
-	}
-	pthread_mutex_unlock(&vm->lock);
-	return twice ? gmi_error(-EBUSY, "the VM has a file of this inode already") : 0;
+	file->next = vm->files;
+	file->link = &vm->files;
+	if (file->next)
+		file->next->link = &file->next;
+	vm->files = file;
+	vm->file_count++;
 }
 
 void gmi_file_unlist(struct gmem_file *file)
@@ -158,19 +181,6 @@ void gmi_file_unlist(struct gmem_file *file)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-static int read_stat(struct gmem_file *file, int fd, struct gmem_sys_stat *ret_stat)
-{
-	int ret = gmi_sys_fstat(&file->vm->ctx->sys, fd, ret_stat);
-
-	if (ret)
-		return gmi_error_call(ret, "fstat", "descriptor %d", fd);
-	file->size = ret_stat->size;
-	file->dev = ret_stat->dev;
-	file->ino = ret_stat->ino;
-	file->block_size = ret_stat->block_size;
-	return 0;
-}
-
 static int create_fd(struct gmem_file *file, uint64_t size)
 {
 	const struct gmem_vm *vm = file->vm;
@@ -184,6 +194,7 @@ static int create_fd(struct gmem_file *file, uint64_t size)
 		return gmi_at_offset(0, size);
 	}
 	file->fd = fd;
+	file->size = size;
 	return 0;
 }
 
@@ -222,7 +233,6 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 		  struct gmem_file **ret_file)
 {
 	struct gmem_file_opts opts = {.sz = sizeof(opts)};
-	struct gmem_sys_stat stat;
 	struct gmem_file *file;
 	int ret;
 
@@ -248,16 +258,16 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 	if (!ret)
 		ret = set_cloexec(file, file->fd);
 	if (!ret)
-		ret = read_stat(file, file->fd, &stat);
-	if (!ret)
 		ret = set_policy(file, &opts);
-	if (!ret)
-		ret = enlist(file);
-	if (ret)
+	if (ret) {
 		gmi_file_put(file);
-	else
-		*ret_file = file;
-	return ret;
+		return ret;
+	}
+	pthread_mutex_lock(&vm->lock);
+	enlist(file);
+	pthread_mutex_unlock(&vm->lock);
+	*ret_file = file;
+	return 0;
 }
 
 GMEM_API int gmem_file_create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts *opts,
@@ -325,12 +335,28 @@ static int check_wrap(const struct gmem_vm *vm, int fd, const struct gmem_file_o
 	return check_flags(opts);
 }
 
+static int check_fd(struct gmem_file *file, int fd, bool borrowed)
+{
+	struct gmem_sys_stat stat;
+	int ret = gmi_sys_fstat(&file->vm->ctx->sys, fd, &stat);
+
+	if (ret)
+		return gmi_error_call(ret, "fstat", "descriptor %d", fd);
+	ret = check_is_gmem(file, fd, &stat);
+	if (!ret)
+		ret = check_mappable(file, fd);
+	if (!ret && !borrowed)
+		ret = set_cloexec(file, fd);
+	file->size = stat.size;
+	put_stat(file, &stat);
+	return ret;
+}
+
 /* The descriptor becomes the file's with the last step, which cannot fail. */
 static int wrap(struct gmem_vm *vm, int fd, const struct gmem_file_opts *in, bool borrowed,
 		struct gmem_file **ret_file)
 {
 	struct gmem_file_opts opts = {.sz = sizeof(opts)};
-	struct gmem_sys_stat stat;
 	struct gmem_file *file;
 	int ret;
 
@@ -342,23 +368,21 @@ static int wrap(struct gmem_vm *vm, int fd, const struct gmem_file_opts *in, boo
 	file = make(vm, &opts);
 	if (!file)
 		return gmi_error_memory();
-	ret = read_stat(file, fd, &stat);
+	ret = check_fd(file, fd, borrowed);
+	pthread_mutex_lock(&vm->lock);
 	if (!ret)
-		ret = check_is_gmem(file, fd, &stat);
-	if (!ret)
-		ret = check_mappable(file, fd);
-	if (!ret && !borrowed)
-		ret = set_cloexec(file, fd);
-	if (!ret)
-		ret = enlist(file);
-	if (ret) {
-		gmi_file_put(file);
-		return ret;
+		ret = check_inode(file);
+	if (!ret) {
+		file->fd = fd;
+		file->borrowed = borrowed;
+		enlist(file);
 	}
-	file->fd = fd;
-	file->borrowed = borrowed;
-	*ret_file = file;
-	return 0;
+	pthread_mutex_unlock(&vm->lock);
+	if (ret)
+		gmi_file_put(file);
+	else
+		*ret_file = file;
+	return ret;
 }
 
 GMEM_API int gmem_file_adopt(struct gmem_vm *vm, int fd, const struct gmem_file_opts *opts,

@@ -19,8 +19,8 @@ static int ask_cap(struct gmi_probe_run *run, uint32_t cap)
 	return vm_fd < 0 ? vm_fd : gmi_kvm_check_extension(&run->ctx->sys, vm_fd, cap);
 }
 
-/* "yes" where @cap is announced. A number alone proves little on a kernel with foreign patches, so a
- * question goes on to try what was announced wherever trying is harmless. */
+/* "yes" where @cap is announced. A number alone proves little on a kernel with foreign patches, so
+ * a question goes on to try what was announced wherever trying is harmless. */
 static struct gmi_answer ask_announced(struct gmi_probe_run *run, uint32_t cap, int mask,
 				       const char *yes, const char *no)
 {
@@ -69,9 +69,9 @@ static struct gmi_answer ask_guest_memfd(struct gmi_probe_run *run)
 }
 
 /*
- * First with size 0, an error in every generation: only a kernel without the request, or with in-place
- * conversion switched off, says that it does not know it. Then the page that is private already:
- * success changes nothing and shows that this type of VM has private memory.
+ * First with size 0, an error in every generation: only a kernel without the request, or with
+ * in-place conversion switched off, says that it does not know it. Then the page that is private
+ * already: success changes nothing and shows that this type of VM has private memory.
  */
 static struct gmi_answer ask_convert_inplace(struct gmi_probe_run *run)
 {
@@ -110,8 +110,8 @@ static struct gmi_answer ask_convert_inplace(struct gmi_probe_run *run)
 }
 
 /*
- * Never where in-place conversion works: the request on the VM may then answer 0 to "make shared" and
- * do nothing.
+ * Never where in-place conversion works: the request on the VM may then answer 0 to "make shared"
+ * and do nothing.
  */
 static struct gmi_answer ask_convert_vm(struct gmi_probe_run *run)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a second VM can have a file on the same inode: only asked where the caller named the RFC. */
+/* Whether a second VM can have a file on the same inode: asked where the caller named the RFC. */
 #include <errno.h>
 
 #include "kvm_call.h"

@@ -35,9 +35,9 @@ static int policy_of_mapping(struct gmi_probe_run *run, int *ret_mode, const int
 }
 
 /*
- * 6.18 takes mbind() on a mapping of guest_memfd and keeps the policy in the mapping alone, where no
- * allocation looks; from 6.19 on the file keeps it. So the policy is set through one mapping and read
- * through the next, and is one that the process's own policy cannot be taken for.
+ * 6.18 takes mbind() on a mapping of guest_memfd and keeps the policy in the mapping alone, where
+ * no allocation looks; from 6.19 on the file keeps it. So the policy is set through one mapping and
+ * read through the next, and is one that the process's own policy cannot be taken for.
  */
 static int try_policy(struct gmi_probe_run *run, bool *ret_kept)
 {

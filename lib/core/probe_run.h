@@ -10,7 +10,8 @@ struct gmi_probe_run {
 	uint32_t vm_type;
 	struct gmi_answer *answers; /* of this type, indexed by feature */
 
-	/* Made when a question needs them, closed after the round; -1 or an error where there is none. */
+	/* Made when a question needs them, closed after the round; -1 or an error where there is
+	 * none. */
 	int vm_fd;
 	int gmem_fd; /* one page, flags 0 */
 	int mmap_fd; /* one page, mappable */

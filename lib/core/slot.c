@@ -142,8 +142,8 @@ static void forget(struct gmem_slot *slot)
 
 /*
  * Memslots that KVM kept although the range was given up: their ids stay taken and their backing
- * mapped, for a guest may still reach it, until KVM lets go of them. They hold no reference, so that
- * the VM can end, which ends them.
+ * mapped, for a guest may still reach it, until KVM lets go of them. They hold no reference, so
+ * that the VM can end, which ends them.
  */
 static void keep_stuck(struct gmem_slot *slot)
 {

@@ -73,7 +73,7 @@ static int check_possible(const struct gmem_vm *vm, const struct gmem_slot_opts 
 {
 	if (opts->file && opts->file->vm != vm)
 		return gmi_error(-EXDEV, "the file belongs to another VM");
-	if (opts->flags & GMEM_SLOT_READONLY && !vm->has_readonly)
+	if (opts->flags & GMEM_SLOT_READONLY && !gmi_vm_has(vm, GMEM_FEATURE_READONLY))
 		return gmi_error_feature(GMEM_FEATURE_READONLY,
 					 "no read-only memslots for this type of VM");
 	return 0;

@@ -15,7 +15,7 @@ struct gmi_slot_ids {
 	uint32_t low_free; /* all from @own up to here are taken */
 };
 
-/* Ids in [@own, @own + @own_count) are handed out; all below @limit can be claimed. 0 or -ENOMEM. */
+/* Ids in [@own, @own + @own_count) are handed out, all below @limit can be claimed. 0, -ENOMEM. */
 int gmi_slot_ids_init(struct gmi_slot_ids *ids, const struct gmem_allocator *allocator,
 		      uint32_t limit, uint32_t own, uint32_t own_count);
 void gmi_slot_ids_clear(struct gmi_slot_ids *ids, const struct gmem_allocator *allocator);

@@ -90,7 +90,7 @@ void gmi_slot_index_insert(struct gmi_slot_index *index, uint32_t address_space,
 	show(index, address_space, next, sys);
 }
 
-/* Needs no memory: the hidden map held the ranges before the last change, or fewer by one at most. */
+/* Needs no memory: before the last change the hidden map held at most one range less. */
 void gmi_slot_index_remove(struct gmi_slot_index *index, uint32_t address_space, uint64_t start,
 			   const struct gmi_sys *sys)
 {

@@ -11,9 +11,9 @@
 #define GMI_ADDRESS_SPACES 2
 
 /*
- * Of the two maps of an address space readers see one. A writer brings the other up to date and shows
- * that instead, then waits until nobody looks at the first, which is a matter of nanoseconds: readers
- * make no system call and take no lock inside.
+ * Of the two maps of an address space readers see one. A writer brings the other up to date and
+ * shows that instead, then waits until nobody looks at the first, which is a matter of nanoseconds:
+ * readers make no system call and take no lock inside.
  */
 struct gmi_slot_index {
 	struct gmi_epoch epoch;

@@ -102,29 +102,22 @@ static int check_type(struct gmem_ctx *ctx, uint32_t vm_type)
 /* Decides once for the VM's life what it can do. */
 static int read_features(struct gmem_vm *vm)
 {
-	const struct {
-		uint32_t feature;
-		bool *ret_has;
-	} wanted[] = {
-		{GMEM_FEATURE_GUEST_MEMFD, &vm->has_gmem},
-		{GMEM_FEATURE_PRIVATE, &vm->has_private},
-		{GMEM_FEATURE_CONVERT_INPLACE, &vm->is_inplace},
-		{GMEM_FEATURE_READONLY, &vm->has_readonly},
+	static const uint32_t features[] = {
+		GMEM_FEATURE_GUEST_MEMFD, GMEM_FEATURE_MMAP,       GMEM_FEATURE_INIT_SHARED,
+		GMEM_FEATURE_PRIVATE,     GMEM_FEATURE_CONVERT_VM, GMEM_FEATURE_CONVERT_INPLACE,
+		GMEM_FEATURE_READONLY,
 	};
 	struct gmi_answer mmap;
 	int ret;
 
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		ret = gmi_has_feature(vm->ctx, vm->type, wanted[i].feature);
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		ret = gmi_has_feature(vm->ctx, vm->type, features[i]);
 		if (ret < 0)
 			return ret;
-		*wanted[i].ret_has = ret;
+		vm->features |= (uint32_t)ret << features[i];
 	}
-	ret = gmi_has_feature(vm->ctx, vm->type, GMEM_FEATURE_INIT_SHARED);
-	if (ret < 0)
-		return ret;
 	gmi_probe(vm->ctx, vm->type, GMEM_FEATURE_MMAP, &mmap);
-	vm->file_flags = vm->has_gmem && mmap.cap_value > 0 ? (uint64_t)mmap.cap_value : 0;
+	vm->file_flags = mmap.cap_value > 0 ? (uint64_t)mmap.cap_value : 0;
 	return 0;
 }
 
@@ -301,7 +294,7 @@ static int get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info)
 	return 0;
 }
 
-GMEM_API int gmem_vm_get_info(const struct gmem_vm *vm, struct gmem_vm_info *ret_info)
+GMEM_API int gmem_vm_get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info)
 {
-	return gmi_result(__func__, get_info((struct gmem_vm *)vm, ret_info));
+	return gmi_result(__func__, get_info(vm, ret_info));
 }

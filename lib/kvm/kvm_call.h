@@ -10,8 +10,8 @@
 #include "sys_call.h"
 
 /*
- * All return what the ioctl returned, or -errno; -EOPNOTSUPP where the kernel says -ENOTTY, which is
- * how it answers requests that it does not know.
+ * All return what the ioctl returned, or -errno; -EOPNOTSUPP where the kernel says -ENOTTY, which
+ * is how it answers requests that it does not know.
  */
 
 /* On /dev/kvm. gmi_kvm_create_vm() returns the descriptor, which is close-on-exec. */
@@ -66,8 +66,9 @@ int gmi_kvm_pre_fault(const struct gmi_sys *sys, int vcpu_fd, uint64_t *gpa, uin
 int gmi_kvm_create_vcpu(const struct gmi_sys *sys, int vm_fd, uint32_t vcpu_id);
 
 /*
- * KVM_LINK_GUEST_MEMFD, RFC v2 of 2025 only: no kernel reserves its number, so it is for the probe and
- * for callers whom the probe told that it is there. Returns a descriptor that is not close-on-exec.
+ * KVM_LINK_GUEST_MEMFD, RFC v2 of 2025 only: no kernel reserves its number, so it is for the probe
+ * and for callers whom the probe told that it is there. Returns a descriptor that is not
+ * close-on-exec.
  */
 int gmi_kvm_link_guest_memfd(const struct gmi_sys *sys, int vm_fd, int gmem_fd, uint64_t flags);
 
