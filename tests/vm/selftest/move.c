@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -282,32 +283,52 @@ static const char *moves_on_and_on(void)
 	return NULL;
 }
 
+/* A fault that is under way while the attributes move ends in EFAULT, and then there is EIO. */
 static void *run_counter(void *arg)
 {
 	struct rawvm *raw = arg;
 
-	while (!ioctl(raw->vcpu, KVM_RUN, 0) || errno == EINTR)
+	while (!ioctl(raw->vcpu, KVM_RUN, 0) || errno == EINTR || errno == EFAULT)
 		;
 	return (void *)(intptr_t)errno;
+}
+
+struct race {
+	struct pair pair;
+	atomic_bool stop;
+};
+
+/* Make the guest fault on the page again and again, i.e. look at the attributes. */
+static void *run_puncher(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop)
+		fallocate(race->pair.source.gmem, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+			  SECRET, PAGE);
+	return NULL;
 }
 
 /* The source's guest increments a private byte; the shared one must never be touched. */
 static const char *stops_a_running_source(void)
 {
-	struct pair pair;
-	pthread_t thread;
+	struct race race = {.stop = false};
+	pthread_t counter, puncher;
 	void *err;
 
-	CHECK_OK(pair_open(&pair));
-	CHECK(!rawvm_load_counter(&pair.source));
-	CHECK(!pthread_create(&thread, NULL, run_counter, &pair.source));
+	CHECK_OK(pair_open(&race.pair));
+	CHECK(!rawvm_load_counter(&race.pair.source));
+	CHECK(!pthread_create(&counter, NULL, run_counter, &race.pair.source));
+	CHECK(!pthread_create(&puncher, NULL, run_puncher, &race));
 	usleep(20000);
-	CHECK(!pair_move(&pair));
-	pthread_join(thread, &err);
+	CHECK(!pair_move(&race.pair));
+	pthread_join(counter, &err);
+	race.stop = true;
+	pthread_join(puncher, NULL);
 	CHECK((intptr_t)err == EIO);
-	CHECK(pair.source.shared[SECRET] == 0);
-	CHECK(pair.dest.shared[SECRET] == DECOY);
-	pair_close(&pair);
+	CHECK(race.pair.source.shared[SECRET] == 0);
+	CHECK(race.pair.dest.shared[SECRET] == DECOY);
+	pair_close(&race.pair);
 	return NULL;
 }
 

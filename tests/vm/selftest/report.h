@@ -5,14 +5,11 @@
 
 #include <stddef.h>
 
-/* A test ends by returning: NULL is success, SKIP(why) a skip, anything else what failed. */
+/* A test returns NULL, or what failed. */
 struct test {
 	const char *name;
 	const char *(*run)(void);
 };
-
-#define SKIP_MARK "# SKIP "
-#define SKIP(why) return SKIP_MARK why
 
 #define STRING_OF(x)   STRING_OF_(x)
 #define STRING_OF_(x)  #x
