@@ -9,8 +9,9 @@
 
 #define PTE_PRESENT  (UINT64_C(1) << 0)
 #define PTE_WRITABLE (UINT64_C(1) << 1)
-#define PTE_HUGE     (UINT64_C(1) << 7) /* in a PDPT: a page of 1 GiB */
-#define PTE_COUNT    512
+#define PTE_USER     (UINT64_C(1) << 2)
+#define PTE_HUGE     (UINT64_C(1) << 7) /* in a page directory: a page of 2 MiB */
+#define PTE_ALL      (PTE_PRESENT | PTE_WRITABLE | PTE_USER)
 
 /* The programs of guests/, put in here by images.S. */
 extern const uint8_t guest_hello[], guest_hello_end[];
@@ -59,27 +60,27 @@ void guest_list(FILE *out)
 		fprintf(out, "    %-20s%s\n", guests[i].name, guests[i].help);
 }
 
-static uint64_t highest_address(const struct machine *machine)
+/* Tables of one level stand in a row, so that their entries are one array; each has @step bytes to map. */
+static void fill_tables(struct machine *machine, uint64_t tables, uint64_t count, uint64_t first,
+			uint64_t step, uint64_t flags)
 {
-	const struct gmem_range *last = &machine->ram[machine->ram_count - 1];
+	uint64_t *entries = (uint64_t *)(machine->boot + tables);
 
-	return last->start + last->size - 1;
+	for (uint64_t i = 0; i < count; i++)
+		entries[i] = (first + i * step) | flags;
 }
 
-/* Map every guest address to itself, up to the last byte of RAM, in pages of 1 GiB. */
+/* Map every guest address to itself, up to the end of RAM, in pages of 2 MiB. */
 static void write_page_tables(struct machine *machine)
 {
-	uint64_t *pml4 = (uint64_t *)(machine->boot + BOOT_PAGE_TABLES);
-	uint64_t pdpt_count = highest_address(machine) / (PTE_COUNT * GIB) + 1;
+	uint64_t pml4 = BOOT_PAGE_TABLES;
+	uint64_t pdpts = pml4 + GMEM_PAGE_SIZE;
+	uint64_t pds = pdpts + machine->pdpt_count * GMEM_PAGE_SIZE;
 
-	for (uint64_t i = 0; i < pdpt_count; i++) {
-		uint64_t *pdpt = pml4 + (i + 1) * PTE_COUNT;
-		uint64_t pdpt_gpa = BOOT_PAGE_TABLES + (i + 1) * GMEM_PAGE_SIZE;
-
-		pml4[i] = pdpt_gpa | PTE_PRESENT | PTE_WRITABLE;
-		for (uint64_t j = 0; j < PTE_COUNT; j++)
-			pdpt[j] = (i * PTE_COUNT + j) * GIB | PTE_PRESENT | PTE_WRITABLE | PTE_HUGE;
-	}
+	fill_tables(machine, pml4, machine->pdpt_count, pdpts, GMEM_PAGE_SIZE, PTE_ALL);
+	fill_tables(machine, pdpts, machine->pd_count, pds, GMEM_PAGE_SIZE, PTE_ALL);
+	fill_tables(machine, pds, machine->pd_count * TABLE_ENTRIES, 0, 2 * MIB,
+		    PTE_ALL | PTE_HUGE);
 }
 
 static void write_boot_record(struct machine *machine)
@@ -90,7 +91,7 @@ static void write_boot_record(struct machine *machine)
 
 	memcpy(record + BOOT_VCPUS, &vcpus, sizeof(vcpus));
 	memcpy(record + BOOT_REGIONS, &regions, sizeof(regions));
-	memcpy(record + BOOT_REGION, machine->ram, regions * BOOT_REGION_SIZE);
+	memcpy(record + BOOT_REGION, machine->ram, regions * sizeof(machine->ram[0]));
 }
 
 /* The boot area reads as zero until here: nothing else of it has to be written. */

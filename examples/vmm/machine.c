@@ -73,13 +73,28 @@ static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted)
 	fail(STATUS_CANNOT, "this kernel cannot run the guest, %s: %s", why.name, why.reason);
 }
 
-/* Lay out RAM as PCs have it: up to 3 GiB below the hole, the rest from 4 GiB on. */
+static uint64_t divide_up(uint64_t number, uint64_t divisor)
+{
+	return (number + divisor - 1) / divisor;
+}
+
+/*
+ * Lay out RAM as PCs have it: up to 3 GiB below the hole, the rest from 4 GiB on. The boot area takes the
+ * beginning, the more of it the more RAM there is to map.
+ */
 static void lay_out_ram(struct machine *machine, uint64_t mem)
 {
 	uint64_t low = mem < HOLE_START ? mem : HOLE_START;
+	uint64_t top = mem > low ? HOLE_END + mem - low : low;
 
-	machine->ram[0].start = BOOT_AREA_SIZE;
-	machine->ram[0].size = low - BOOT_AREA_SIZE;
+	machine->pd_count = divide_up(top, GIB);
+	machine->pdpt_count = divide_up(machine->pd_count, TABLE_ENTRIES);
+	machine->boot_size =
+		BOOT_PAGE_TABLES + (1 + machine->pdpt_count + machine->pd_count) * GMEM_PAGE_SIZE;
+	machine->boot_size = divide_up(machine->boot_size, 2 * MIB) * 2 * MIB;
+
+	machine->ram[0].start = machine->boot_size;
+	machine->ram[0].size = low - machine->boot_size;
 	machine->ram[1].start = HOLE_END;
 	machine->ram[1].size = mem - low;
 	machine->ram_count = mem > low ? 2 : 1;
@@ -113,7 +128,7 @@ static void create_file(struct machine *machine, uint64_t mem)
 
 	opts.flags = GMEM_FILE_MMAP;
 	if (machine->is_private)
-		mem -= BOOT_AREA_SIZE;
+		mem -= machine->boot_size;
 	else
 		opts.flags |= GMEM_FILE_INIT_SHARED;
 	fail_if_gmem(gmem_file_create(machine->vm, mem, &opts, &machine->file),
@@ -142,9 +157,9 @@ static void bind_boot_area(struct machine *machine)
 	GMEM_INIT(gmem_slot_info, info);
 
 	if (machine->is_private) {
-		opts.hva = kernel_mmap(&machine->kernel, BOOT_AREA_SIZE,
+		opts.hva = kernel_mmap(&machine->kernel, machine->boot_size,
 				       MAP_PRIVATE | MAP_ANONYMOUS, -1);
-		bind(machine, 0, BOOT_AREA_SIZE, &opts);
+		bind(machine, 0, machine->boot_size, &opts);
 	}
 	fail_if_gmem(gmem_slot_lookup(machine->vm, 0, 0, &info), "cannot find the boot area");
 	machine->boot = info.hva;
@@ -159,8 +174,8 @@ static void bind_memory(struct machine *machine)
 		struct gmem_range range = machine->ram[i];
 
 		if (i == 0 && !machine->is_private) {
-			range.start -= BOOT_AREA_SIZE;
-			range.size += BOOT_AREA_SIZE;
+			range.start -= machine->boot_size;
+			range.size += machine->boot_size;
 		}
 		bind(machine, range.start, range.size, &opts);
 		opts.offset += range.size;
@@ -225,7 +240,7 @@ void machine_destroy(struct machine *machine)
 	gmem_vm_unref(machine->vm);
 	gmem_ctx_unref(machine->ctx);
 	if (machine->is_private)
-		kernel->sys->munmap(kernel->user, machine->boot, BOOT_AREA_SIZE);
+		kernel->sys->munmap(kernel->user, machine->boot, machine->boot_size);
 	kernel_close(&machine->kernel);
 	report_step("clean up");
 }

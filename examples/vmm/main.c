@@ -9,8 +9,8 @@
 
 #include "vmm.h"
 
-#define MIN_MEM (4 * MIB)
-#define MAX_MEM (BOOT_MAX_PDPTS * 512 * GIB - GIB) /* page tables, less the hole */
+#define MIN_MEM (8 * MIB)
+#define MAX_MEM (16384 * GIB)
 
 static void usage(FILE *out)
 {
@@ -74,9 +74,9 @@ static int set_mem(struct options *options, const char *value)
 	if (err == -EINVAL)
 		return bad_option("mem", value, "not a size such as 512M, 64G or 1T");
 	if (err || options->mem > MAX_MEM)
-		return bad_option("mem", value, "more than the 16383G that this VMM can map");
+		return bad_option("mem", value, "more than 16T");
 	if (options->mem < MIN_MEM)
-		return bad_option("mem", value, "less than 4M");
+		return bad_option("mem", value, "less than 8M");
 	if (options->mem % GMEM_PAGE_SIZE)
 		return bad_option("mem", value, "not a whole number of 4K pages");
 	return 0;

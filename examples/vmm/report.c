@@ -107,7 +107,7 @@ void report_machine(const struct machine *machine, const struct options *options
 	       machine->is_private ? "the guest's memory is private"
 				   : "the guest's memory is shared with the host");
 	printf("memory      %" PRIu64 " MiB of one guest_memfd%s\n", options->mem / MIB,
-	       machine->is_private ? ", but for a boot area of 2 MiB in host memory" : "");
+	       machine->is_private ? ", but for its boot area" : "");
 	printf("guest       %s on %" PRIu32 " vCPUs\n", machine->guest->name, machine->vcpu_count);
 	fflush(stdout);
 }

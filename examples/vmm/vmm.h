@@ -16,6 +16,8 @@
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 
+#define TABLE_ENTRIES 512 /* of a page table of any level */
+
 #define STATUS_OK     0
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
@@ -68,6 +70,9 @@ struct machine {
 	bool is_private; /* the guest's RAM is out of the host's reach */
 
 	uint8_t *boot; /* the boot area as the host sees it */
+	uint64_t boot_size;
+	uint64_t pdpt_count; /* page tables in the boot area: one maps 512 GiB, */
+	uint64_t pd_count;   /* one maps 1 GiB */
 
 	struct gmem_range ram[2]; /* guest addresses, without the boot area */
 	uint32_t ram_count;

@@ -6,28 +6,25 @@
 /* Read by the assembler too: numbers only. */
 
 /*
- * The first 2 MiB of guest memory, the boot area, are written by the VMM before the start. Guests
- * leave them alone but for their own stack and the boot record. All other RAM is theirs.
+ * Guest memory begins with the boot area, which the VMM writes before the start. Guests leave it alone but
+ * for their own stack and the boot record. All other RAM is theirs.
  *
  *   0x001000  boot record, below
- *   0x002000  page tables: one PML4, then one PDPT for each 512 GiB of guest addresses
  *   0x040000  stacks, one page each; vCPU i starts with the end of page i in rsp
  *   0x100000  the program
+ *   0x200000  page tables, as large as the RAM needs them
  *
- * A program starts at its first byte, in 64-bit mode, all guest addresses mapped one to one, with the
- * address of the boot record in rdi and the index of the vCPU in rsi. There is no interrupt table: an
- * exception shuts the guest down.
+ * A program starts at its first byte, in 64-bit user mode with access to the ports, all guest addresses
+ * mapped one to one, with the address of the boot record in rdi and the index of the vCPU in rsi. There is
+ * no interrupt table: an exception shuts the guest down.
  */
-#define BOOT_AREA_SIZE    0x200000
 #define BOOT_RECORD       0x1000
-#define BOOT_PAGE_TABLES  0x2000
 #define BOOT_STACKS       0x40000
 #define BOOT_PROGRAM      0x100000
-#define BOOT_PROGRAM_SIZE (BOOT_AREA_SIZE - BOOT_PROGRAM)
+#define BOOT_PAGE_TABLES  0x200000
+#define BOOT_PROGRAM_SIZE (BOOT_PAGE_TABLES - BOOT_PROGRAM)
 
-#define BOOT_MAX_VCPUS   64
-#define BOOT_MAX_PDPTS   32
-#define BOOT_MAX_REGIONS 4
+#define BOOT_MAX_VCPUS 64
 
 /* The boot record: offsets of 64-bit numbers. */
 #define BOOT_VCPUS       0  /* how many vCPUs run the program */
@@ -44,7 +41,7 @@
 #define PORT_LOW  0x504
 #define PORT_HIGH 0x508
 #define PORT_WHAT 0x50c /* REPORT_... */
-#define PORT_EXIT 0x510 /* this vCPU is done: 0 is success; the guest halts next */
+#define PORT_EXIT 0x510 /* this vCPU is done: 0 is success */
 
 #define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
 #define REPORT_BYTES    2 /* how many bytes that were */

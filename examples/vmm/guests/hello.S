@@ -18,8 +18,7 @@ start:
 	xor	%eax, %eax
 	mov	$PORT_EXIT, %edx
 	out	%eax, %dx
-halt:	hlt
-	jmp	halt
+done:	jmp	done
 
 text:	.ascii	"Hello from guest_memfd.\n"
 text_end:

@@ -47,8 +47,7 @@ exit:
 	mov	%edi, %eax
 	mov	$PORT_EXIT, %edx
 	out	%eax, %dx
-halt:	hlt
-	jmp	halt
+done:	jmp	done
 
 /* Call rsi with the share of vCPU rdi in every region: from rdi up to, not including, rcx. */
 each_share:
