@@ -82,16 +82,24 @@ static int linux_madvise(void *user, void *addr, uint64_t size, int advice)
 	return result(madvise(addr, size, advice));
 }
 
+/* The kernel takes one off its argument maxnode before it counts the bits (mempolicy.c
+ * get_nodes()). */
+static uint64_t to_maxnode(uint64_t bits)
+{
+	return bits + 1;
+}
+
 static int linux_mbind(void *user, void *addr, uint64_t size, int mode, const uint64_t *nodes,
 		       uint64_t max_node, uint32_t flags)
 {
-	return result(syscall(SYS_mbind, addr, size, mode, nodes, max_node, flags));
+	return result(syscall(SYS_mbind, addr, size, mode, nodes, to_maxnode(max_node), flags));
 }
 
 static int linux_get_mempolicy(void *user, int *ret_mode, uint64_t *nodes, uint64_t max_node,
 			       void *addr, uint64_t flags)
 {
-	return result(syscall(SYS_get_mempolicy, ret_mode, nodes, max_node, addr, flags));
+	return result(
+		syscall(SYS_get_mempolicy, ret_mode, nodes, to_maxnode(max_node), addr, flags));
 }
 
 static int linux_fallocate(void *user, int fd, int mode, uint64_t offset, uint64_t size)
@@ -172,7 +180,7 @@ static int linux_set_affinity(void *user, const uint64_t *cpus, size_t words)
 
 static int linux_set_mempolicy(void *user, int mode, const uint64_t *nodes, uint64_t max_node)
 {
-	return result(syscall(SYS_set_mempolicy, mode, nodes, max_node));
+	return result(syscall(SYS_set_mempolicy, mode, nodes, to_maxnode(max_node)));
 }
 
 static int linux_now(void *user, uint64_t *ret_ns)
