@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The same random operations on the real kernel and on the simulated one that should be like it.
+ *
+ * GMEM_DIFF_SEED begins with another seed, GMEM_DIFF_RUNS says how many sequences to try. A
+ * difference is reported with the fewest operations that still show it.
+ */
+#include <stdlib.h>
+
+#include "diff.h"
+#include "gt_internal.h"
+#include "uapi_rfc.h"
+
+#define OPS          80
+#define DEFAULT_RUNS 150
+#define DEFAULT_SEED 1
+
+struct pair {
+	const struct gt *real, *sim;
+	uint32_t types[DIFF_VMS];
+	bool guests;
+};
+
+static unsigned long number(const char *name, unsigned long fallback)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtoul(text, NULL, 0) : fallback;
+}
+
+static bool is_same(const struct diff_result *a, const struct diff_result *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+static void print_result(const char *who, const struct diff_result *r)
+{
+	fprintf(stderr, "    %-5s %lld (%s), %#llx %#llx %#llx %#llx\n", who, (long long)r->ret,
+		gt_errno_name(r->ret), (unsigned long long)r->more[0],
+		(unsigned long long)r->more[1], (unsigned long long)r->more[2],
+		(unsigned long long)r->more[3]);
+}
+
+/* Index of the first operation whose answers differ, or @count. */
+static size_t compare(const struct pair *pair, const struct diff_op *ops, size_t count, bool print)
+{
+	struct world real, sim;
+	struct diff_result a, b;
+	size_t i;
+
+	world_open(&real, pair->real, pair->types, pair->guests);
+	world_open(&sim, pair->sim, pair->types, pair->guests);
+	for (i = 0; i < count; i++) {
+		a = world_apply(&real, &ops[i]);
+		b = world_apply(&sim, &ops[i]);
+		if (print) {
+			op_print(&ops[i]);
+			print_result("real", &a);
+			print_result("sim", &b);
+		}
+		if (!is_same(&a, &b))
+			break;
+	}
+	world_close(&sim);
+	world_close(&real);
+	return i;
+}
+
+/* Takes out every operation that is not needed for the difference. */
+static size_t minimise(const struct pair *pair, struct diff_op *ops, size_t count)
+{
+	struct diff_op kept[OPS];
+	size_t i = count, at;
+
+	while (i-- > 0) {
+		memcpy(kept, ops, sizeof(kept));
+		memmove(&ops[i], &ops[i + 1], (count - i - 1) * sizeof(*ops));
+		at = compare(pair, ops, count - 1, false);
+		if (at < count - 1)
+			count = at + 1;
+		else
+			memcpy(ops, kept, sizeof(kept));
+		if (i > count)
+			i = count;
+	}
+	return count;
+}
+
+static bool run_seed(const struct pair *pair, uint64_t seed)
+{
+	uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	struct diff_op ops[OPS];
+	size_t i, at;
+
+	for (i = 0; i < OPS; i++)
+		ops[i] = op_random(&state);
+	at = compare(pair, ops, OPS, false);
+	if (EXPECT_CASE("operations that agree", "seed", (int64_t)at, OPS))
+		return true;
+	at = minimise(pair, ops, at + 1);
+	fprintf(stderr, "seed %llu, fewest operations that differ on VMs of types %u and %u:\n",
+		(unsigned long long)seed, pair->types[0], pair->types[1]);
+	compare(pair, ops, at, true);
+	return false;
+}
+
+/* The profile that should be like the kernel, by what it has and not by its name. */
+static const char *profile_like(const struct vm *vm)
+{
+	int ret = gt_ioctl(vm->t, vm->fd, GMI_RFC_LINK2_LINK_GUEST_MEMFD, NULL);
+
+	if (vm->traits.generation == GEN_6_8)
+		return "v6.8";
+	if (vm->traits.generation == GEN_6_18)
+		return "v6.18";
+	if (ret != -ENOTTY)
+		return "rfc-link";
+	return vm->traits.types & 2 ? "v7.3-sw" : "v7.3-default";
+}
+
+static void agree(struct gt *t)
+{
+	unsigned long seed = number("GMEM_DIFF_SEED", DEFAULT_SEED);
+	unsigned long runs = number("GMEM_DIFF_RUNS", DEFAULT_RUNS), i;
+	struct pair pair = {.real = t};
+	char name[64];
+	struct gt sim;
+	struct vm vm;
+
+	REQUIRE(!t->profile, "compares a real kernel with the simulator");
+	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
+	snprintf(name, sizeof(name), "sim:%s", profile_like(&vm));
+	REQUIRE(!gt_kernel_missing(name), "%s: %s", name, gt_kernel_missing(name));
+	pair.types[1] = vm.traits.types & 2 ? GMI_KVM_X86_SW_PROTECTED_VM : 0;
+	pair.guests = vm_runs_natively(&vm);
+	vm_close(&vm);
+	MUST(gt_kernel_open(name, &sim) == 0);
+	pair.sim = &sim;
+	fprintf(stderr, "%s and %s, seeds from %lu on, %s guests\n", t->kernel, name, seed,
+		pair.guests ? "with" : "without");
+	for (i = 0; i < runs && run_seed(&pair, seed + i); i++)
+		;
+	MUST(gt_kernel_close(&sim));
+}
+
+static const struct gt_test tests[] = {
+	{"agree", agree, .seconds = 280},
+};
+
+GT_MAIN(tests)
