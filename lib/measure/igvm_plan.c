@@ -311,7 +311,7 @@ static int take_parameter(struct igvm_job *job, struct gmi_igvm_header *header)
 	uint32_t index = gmi_read_u32(&header->content);
 	uint32_t offset = gmi_read_u32(&header->content);
 	struct gmem_plan *plan = job->plan;
-	struct area *area;
+	struct area *area = NULL;
 	int ret = open_area(job, header, index, &area);
 
 	if (ret)
@@ -340,7 +340,7 @@ static int take_insert(struct igvm_job *job, struct gmi_igvm_header *header)
 		.label = "parameters",
 	};
 	uint32_t mask, index;
-	struct area *area;
+	struct area *area = NULL;
 	uint8_t *pages;
 	int ret;
 

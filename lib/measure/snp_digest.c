@@ -14,14 +14,15 @@
 
 #define DIGEST_SIZE SHA384_DIGEST_SIZE
 
-/* @page and @page_digest remember the last measured page: firmware has long runs of equal pages, and
- * all vCPUs but the first start alike. @known is false before the first. */
+/* @page, NULL before the first, and @page_digest remember the last measured page: firmware has long runs
+ * of equal pages, and all vCPUs but the first start alike. The scratch pages are used in turn, so that
+ * @page stays good until the next one is compared with it. */
 struct chain {
 	uint8_t info[PAGE_INFO_SIZE];
-	uint8_t scratch[GMEM_PAGE_SIZE];
-	uint8_t page[GMEM_PAGE_SIZE];
 	uint8_t page_digest[DIGEST_SIZE];
-	bool known;
+	const uint8_t *page;
+	unsigned int turn;
+	uint8_t scratch[2][GMEM_PAGE_SIZE];
 };
 
 static void sha384(const uint8_t *data, size_t size, uint8_t *ret_digest)
@@ -35,11 +36,9 @@ static void sha384(const uint8_t *data, size_t size, uint8_t *ret_digest)
 
 static void hash_page(struct chain *chain, const uint8_t *bytes)
 {
-	if (chain->known && !memcmp(chain->page, bytes, GMEM_PAGE_SIZE))
-		return;
-	sha384(bytes, GMEM_PAGE_SIZE, chain->page_digest);
-	memcpy(chain->page, bytes, GMEM_PAGE_SIZE);
-	chain->known = true;
+	if (!chain->page || memcmp(chain->page, bytes, GMEM_PAGE_SIZE))
+		sha384(bytes, GMEM_PAGE_SIZE, chain->page_digest);
+	chain->page = bytes;
 }
 
 static void chain_start(struct chain *chain, const uint8_t *start)
@@ -50,7 +49,8 @@ static void chain_start(struct chain *chain, const uint8_t *start)
 	if (start)
 		memcpy(chain->info, start, DIGEST_SIZE);
 	memcpy(chain->info + PAGE_INFO_LENGTH, &length, sizeof(length));
-	chain->known = false;
+	chain->page = NULL;
+	chain->turn = 0;
 }
 
 /* @contents: a digest, or NULL for the types whose contents do not count. */
@@ -76,8 +76,8 @@ static int chain_step(struct chain *chain, const struct gmem_launch_step *step,
 
 	for (uint64_t at = 0; at < step->size; at += GMEM_PAGE_SIZE) {
 		if (measured) {
-			ret = gmi_source_get(step, at, GMEM_PAGE_SIZE, chain->scratch, &bytes,
-					     error);
+			ret = gmi_source_get(step, at, GMEM_PAGE_SIZE,
+					     chain->scratch[chain->turn++ & 1], &bytes, error);
 			if (ret)
 				return ret;
 			hash_page(chain, bytes);
