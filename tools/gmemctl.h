@@ -30,7 +30,7 @@ struct json {
 };
 
 void json_begin(struct json *json, char bracket); /* { or [ */
-void json_end(struct json *json, char bracket);	  /* } or ] */
+void json_end(struct json *json, char bracket);   /* } or ] */
 void json_key(struct json *json, const char *key);
 void json_string(struct json *json, const char *value); /* NULL gives null */
 void json_number(struct json *json, int64_t value);

@@ -8,14 +8,15 @@
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: gmemctl probe [--json] [--kernel kvm|sim:PROFILE]\n"
-		     "Tell what this kernel has for guest memory, by which mechanism, and why not.\n"
-		     "\n"
-		     "  --json                for machines\n"
-		     "  --kernel kvm          ask the machine's /dev/kvm (default)\n"
-		     "  --kernel sim:PROFILE  ask a simulated kernel, such as sim:v7.3-sw\n"
-		     "\n"
-		     "Makes a few VMs and files of one page, and closes them again.\n");
+	fprintf(out,
+		"usage: gmemctl probe [--json] [--kernel kvm|sim:PROFILE]\n"
+		"Tell what this kernel has for guest memory, by which mechanism, and why not.\n"
+		"\n"
+		"  --json                for machines\n"
+		"  --kernel kvm          ask the machine's /dev/kvm (default)\n"
+		"  --kernel sim:PROFILE  ask a simulated kernel, such as sim:v7.3-sw\n"
+		"\n"
+		"Makes a few VMs and files of one page, and closes them again.\n");
 }
 
 /* A missing or forbidden device is the commonest reason to call this, so it is explained. */
@@ -29,7 +30,7 @@ static int open_context(const struct probe_kernel *kernel, struct gmem_ctx **ret
 	err = gmem_ctx_create(&opts, ret_ctx);
 	if (err) {
 		complain("cannot use KVM: %s", gmem_errinfo()->message);
-		if (!kernel->sim)
+		if (err == -EACCES || err == -EPERM)
 			probe_explain_device("/dev/kvm");
 	}
 	return err;

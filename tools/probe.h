@@ -7,8 +7,8 @@
 
 #include "gmemctl.h"
 
-#define PROBE_CAPS	 24
-#define PROBE_POOLS	 128
+#define PROBE_CAPS       24
+#define PROBE_POOLS      128
 #define PROBE_PRIVILEGES 8
 
 /* A KVM capability: its value on /dev/kvm and, where there are such VMs, on a VM of each type. */
@@ -32,7 +32,7 @@ struct probe_vm_type {
 struct probe_pool {
 	uint32_t node;
 	uint64_t page_size; /* bytes */
-	uint64_t total;	    /* pages */
+	uint64_t total;     /* pages */
 	uint64_t free;
 	uint64_t surplus;
 };

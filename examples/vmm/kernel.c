@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which kernel answers the system calls: the machine's, or a simulated one. */
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -9,13 +9,14 @@
 #ifdef HAVE_SIM
 #include <libgmem/sim.h>
 
-void kernel_open(struct kernel *kernel, const char *spec)
+static void open_simulated(struct kernel *kernel, const char *profile)
 {
-	kernel->sys = gmem_sys_linux();
-	if (strcmp(spec, "kvm") == 0)
-		return;
-	if (gmem_sim_create(spec + strlen("sim:"), NULL, &kernel->sim))
-		fail(STATUS_USAGE, "no simulated kernel for --kernel %s", spec);
+	if (gmem_sim_create(profile, NULL, &kernel->sim)) {
+		fprintf(stderr, "gmem-vmm: no simulated kernel \"%s\"; there are:\n", profile);
+		for (size_t i = 0; gmem_sim_profile_name(i); i++)
+			fprintf(stderr, "  sim:%s\n", gmem_sim_profile_name(i));
+		exit(STATUS_USAGE);
+	}
 	kernel->sys = gmem_sim_ops();
 	kernel->user = kernel->sim;
 }
@@ -25,17 +26,25 @@ void kernel_close(struct kernel *kernel)
 	gmem_sim_unref(kernel->sim);
 }
 #else
-void kernel_open(struct kernel *kernel, const char *spec)
+static void open_simulated(struct kernel *kernel, const char *profile)
 {
-	if (strcmp(spec, "kvm") != 0)
-		fail(STATUS_USAGE, "--kernel %s: built without the simulated kernel", spec);
-	kernel->sys = gmem_sys_linux();
+	fail(STATUS_USAGE, "sim:%s: built without the simulated kernel", profile);
 }
 
 void kernel_close(struct kernel *kernel)
 {
 }
 #endif
+
+void kernel_open(struct kernel *kernel, const char *spec)
+{
+	if (strncmp(spec, "sim:", 4) == 0)
+		open_simulated(kernel, spec + 4);
+	else if (strcmp(spec, "kvm") == 0)
+		kernel->sys = gmem_sys_linux();
+	else
+		fail(STATUS_USAGE, "--kernel %s: not kvm or sim:PROFILE", spec);
+}
 
 /* @arg is a pointer or, where the request takes a number, that number. */
 int kernel_ioctl(const struct kernel *kernel, int fd, uint64_t request, void *arg)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtual machine: a context, a VM, one file of guest memory, and the ranges bound from it. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,20 +14,14 @@
 static void open_kvm(struct machine *machine)
 {
 	GMEM_INIT(gmem_ctx_opts, opts);
-	int err;
 
 	opts.sys = machine->kernel.sys;
 	opts.sys_user = machine->kernel.user;
-	err = gmem_ctx_create(&opts, &machine->ctx);
-	if (err)
+	if (gmem_ctx_create(&opts, &machine->ctx))
 		fail(STATUS_CANNOT,
 		     "cannot use KVM: %s\n"
-		     "  %s\n"
 		     "  --kernel sim:v7.3-sw runs the same VMM on a simulated kernel.",
-		     gmem_errinfo()->message,
-		     err == -EACCES || err == -EPERM
-			     ? "Who may open the device is up to its group and mode."
-			     : "Is KVM in the kernel or its module loaded, and virtualization on?");
+		     gmem_errinfo()->message);
 }
 
 /*
@@ -50,7 +43,9 @@ static int can_run(struct gmem_ctx *ctx, uint32_t vm_type, struct gmem_feature_i
 	for (uint32_t i = 0; i < count; i++) {
 		fail_if_gmem(gmem_ctx_describe(ctx, vm_type, needed[i], ret_why),
 			     "cannot probe the kernel");
-		if (ret_why->state != 1)
+		if (ret_why->state < 0)
+			fail(STATUS_FAILED, "cannot probe the kernel: %s", ret_why->reason);
+		if (ret_why->state == 0)
 			return 0;
 	}
 	return 1;
@@ -65,12 +60,13 @@ static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted)
 	for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
 		uint32_t type = preferred[i];
 
-		if (wanted >= 0 && (uint32_t)wanted != type)
+		if (wanted != VM_TYPE_AUTO && (uint32_t)wanted != type)
 			continue;
 		if (can_run(ctx, type, &why))
 			return type;
 	}
-	fail(STATUS_CANNOT, "this kernel cannot run the guest, %s: %s", why.name, why.reason);
+	fail(STATUS_CANNOT, "this kernel cannot run the guest: it lacks %s: %s", why.name,
+	     why.reason);
 }
 
 static uint64_t divide_up(uint64_t number, uint64_t divisor)

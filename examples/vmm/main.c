@@ -2,8 +2,6 @@
 /* gmem-vmm: the smallest VMM whose guest lives on guest_memfd. Its options, and its course of events. */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +29,17 @@ static void usage(FILE *out)
 		"where this kernel cannot run such a guest.\n");
 }
 
-/* 4096, 512M, 512MB, 512MiB, 1t: powers of 1024, as everybody means for memory. */
-static int parse_size(const char *text, uint64_t *ret_size)
+__attribute__((noreturn)) static void bad_option(const char *name, const char *value,
+						 const char *why)
+{
+	fail(STATUS_USAGE, "--%s %s: %s; gmem-vmm --help tells what there is", name, value, why);
+}
+
+/*
+ * 4096, 512M, 512MB, 512MiB, 1t: powers of 1024, as everybody means for memory. What is too large to be
+ * written in 64 bits comes out as the largest number.
+ */
+static uint64_t parse_size(const char *text)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
@@ -41,100 +48,80 @@ static int parse_size(const char *text, uint64_t *ret_size)
 	char *end;
 
 	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
+		bad_option("mem", text, "not a size such as 512M, 64G or 1T");
 	number = strtoull(text, &end, 10);
-	if (errno)
-		return -ERANGE;
 	if (*end) {
 		unit = strchr(units, *end & ~0x20);
-		if (!unit)
-			return -EINVAL;
+		if (!unit || (end[1] && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
+			bad_option("mem", text, "not a size such as 512M, 64G or 1T");
 		shift = 10 * (unsigned int)(unit - units + 1);
-		end++;
-		if (*end && strcasecmp(end, "b") != 0 && strcasecmp(end, "ib") != 0)
-			return -EINVAL;
 	}
-	if (number > UINT64_MAX >> shift)
-		return -ERANGE;
-	*ret_size = (uint64_t)number << shift;
-	return 0;
+	return number > UINT64_MAX >> shift ? UINT64_MAX : (uint64_t)number << shift;
 }
 
-static int bad_option(const char *name, const char *value, const char *why)
+static uint64_t parse_mem(const char *value)
 {
-	fprintf(stderr, "gmem-vmm: --%s %s: %s\n", name, value, why);
-	return -EINVAL;
+	uint64_t size = parse_size(value);
+
+	if (size > MAX_MEM)
+		bad_option("mem", value, "more than 16T");
+	if (size < MIN_MEM)
+		bad_option("mem", value, "less than 8M");
+	if (size % GMEM_PAGE_SIZE)
+		bad_option("mem", value, "not a whole number of 4K pages");
+	return size;
 }
 
-static int set_mem(struct options *options, const char *value)
-{
-	int err = parse_size(value, &options->mem);
-
-	if (err == -EINVAL)
-		return bad_option("mem", value, "not a size such as 512M, 64G or 1T");
-	if (err || options->mem > MAX_MEM)
-		return bad_option("mem", value, "more than 16T");
-	if (options->mem < MIN_MEM)
-		return bad_option("mem", value, "less than 8M");
-	if (options->mem % GMEM_PAGE_SIZE)
-		return bad_option("mem", value, "not a whole number of 4K pages");
-	return 0;
-}
-
-static int set_vcpus(struct options *options, const char *value)
+static uint32_t parse_vcpus(const char *value)
 {
 	char *end;
 	long number = strtol(value, &end, 10);
 
 	if (*end || end == value || number < 1 || number > BOOT_MAX_VCPUS)
-		return bad_option("vcpus", value, "not a number from 1 to 64");
-	options->vcpus = (uint32_t)number;
-	return 0;
+		bad_option("vcpus", value, "not a number from 1 to 64");
+	return (uint32_t)number;
 }
 
-static int set_vm_type(struct options *options, const char *value)
+static int parse_vm_type(const char *value)
 {
-	static const struct {
-		const char *name;
-		int type;
-	} types[] = {
-		{"auto", -1}, {"default", GMEM_VM_DEFAULT}, {"sw-protected", GMEM_VM_SW_PROTECTED}};
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		if (strcmp(value, types[i].name) == 0) {
-			options->vm_type = types[i].type;
-			return 0;
-		}
-	}
-	return bad_option("vm-type", value, "not auto, default or sw-protected");
+	if (strcmp(value, "auto") == 0)
+		return VM_TYPE_AUTO;
+	if (strcmp(value, "default") == 0)
+		return GMEM_VM_DEFAULT;
+	if (strcmp(value, "sw-protected") == 0)
+		return GMEM_VM_SW_PROTECTED;
+	bad_option("vm-type", value, "not auto, default or sw-protected");
 }
 
-static int set_option(struct options *options, int letter, const char *value)
+static void set_option(struct options *options, int letter, const char *value)
 {
 	switch (letter) {
 	case 'k':
 		options->kernel = value;
-		if (strcmp(value, "kvm") == 0 || strncmp(value, "sim:", 4) == 0)
-			return 0;
-		return bad_option("kernel", value, "not kvm or sim:PROFILE");
+		break;
 	case 'm':
-		return set_mem(options, value);
+		options->mem = parse_mem(value);
+		break;
 	case 'c':
-		return set_vcpus(options, value);
+		options->vcpus = parse_vcpus(value);
+		break;
 	case 't':
-		return set_vm_type(options, value);
+		options->vm_type = parse_vm_type(value);
+		break;
 	case 'g':
 		options->guest = guest_find(value);
-		return options->guest ? 0 : bad_option("guest", value, "no such guest");
+		if (!options->guest)
+			bad_option("guest", value, "no such guest");
+		break;
 	case 'h':
 		usage(stdout);
 		exit(STATUS_OK);
+	default:
+		exit(STATUS_USAGE); /* getopt_long() has said why */
 	}
-	return -EINVAL;
 }
 
-static int parse_options(struct options *options, int argc, char **argv)
+static void parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"kernel", required_argument, NULL, 'k'},
@@ -147,17 +134,10 @@ static int parse_options(struct options *options, int argc, char **argv)
 	};
 	int letter;
 
-	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		int err = set_option(options, letter, optarg);
-
-		if (err)
-			return err;
-	}
-	if (optind < argc) {
-		fprintf(stderr, "gmem-vmm: %s: not an option\n", argv[optind]);
-		return -EINVAL;
-	}
-	return 0;
+	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1)
+		set_option(options, letter, optarg);
+	if (optind < argc)
+		fail(STATUS_USAGE, "%s: not an option", argv[optind]);
 }
 
 static void run(const struct options *options)
@@ -183,14 +163,11 @@ int main(int argc, char **argv)
 		.kernel = "kvm",
 		.mem = GIB,
 		.vcpus = 2,
-		.vm_type = -1,
+		.vm_type = VM_TYPE_AUTO,
 		.guest = guest_find("memtest"),
 	};
 
-	if (parse_options(&options, argc, argv)) {
-		fprintf(stderr, "gmem-vmm --help tells what there is\n");
-		return STATUS_USAGE;
-	}
+	parse_options(&options, argc, argv);
 	run(&options);
 	return STATUS_OK;
 }

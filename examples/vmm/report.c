@@ -75,6 +75,14 @@ void report_guest_text(const uint8_t *text, uint64_t size)
 		putchar(text[i] == '\n' || (text[i] >= ' ' && text[i] < 127) ? text[i] : '?');
 }
 
+static void print_size(uint64_t size)
+{
+	if (size % GIB == 0)
+		printf("%" PRIu64 " GiB", size / GIB);
+	else
+		printf("%" PRIu64 " MiB", size / MIB);
+}
+
 static const char *vm_type_name(uint32_t vm_type)
 {
 	switch (vm_type) {
@@ -106,9 +114,11 @@ void report_machine(const struct machine *machine, const struct options *options
 	printf("VM          type %s: %s\n", vm_type_name(vm_type_of(machine)),
 	       machine->is_private ? "the guest's memory is private"
 				   : "the guest's memory is shared with the host");
-	printf("memory      %" PRIu64 " MiB of one guest_memfd%s\n", options->mem / MIB,
-	       machine->is_private ? ", but for its boot area" : "");
-	printf("guest       %s on %" PRIu32 " vCPUs\n", machine->guest->name, machine->vcpu_count);
+	printf("memory      ");
+	print_size(options->mem);
+	printf(" in one guest_memfd%s\n", machine->is_private ? ", but for the boot area" : "");
+	printf("guest       %s on %" PRIu32 " vCPU%s\n", machine->guest->name, machine->vcpu_count,
+	       machine->vcpu_count == 1 ? "" : "s");
 	fflush(stdout);
 }
 

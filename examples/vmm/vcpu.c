@@ -159,6 +159,9 @@ static void take_output(struct vcpu *vcpu)
 		take_report(vcpu, value);
 		return;
 	case PORT_EXIT:
+		if (value)
+			fail(STATUS_FAILED, "vCPU %" PRIu32 " ends with status %" PRIu32,
+			     vcpu->index, value);
 		vcpu->exited = true;
 		return;
 	}

@@ -23,6 +23,8 @@
 #define STATUS_USAGE  2
 #define STATUS_CANNOT 3 /* this kernel cannot run such a guest */
 
+#define VM_TYPE_AUTO -1 /* private memory where the kernel has it, else shared */
+
 struct gmem_sim;
 struct guest;
 
@@ -30,7 +32,7 @@ struct options {
 	const char *kernel; /* "kvm" or "sim:PROFILE" */
 	uint64_t mem;       /* bytes */
 	uint32_t vcpus;
-	int vm_type; /* enum gmem_vm_type, or -1: the best that the kernel has */
+	int vm_type; /* enum gmem_vm_type, or VM_TYPE_AUTO */
 	const struct guest *guest;
 };
 
