@@ -14,12 +14,13 @@ static void hold(struct gmi_attrmap *map)
 
 static void unhold(struct gmi_attrmap *map, bool all)
 {
-	struct dead *dead = NULL;
+	struct graveyard dead;
 
+	init_graveyard(&dead);
 	if (--map->holds == 0)
 		gmi_attrmap_collect(map, all, &dead);
 	pthread_mutex_unlock(&map->lock);
-	gmi_attrmap_free_dead(map, dead);
+	gmi_attrmap_free_dead(&map->alloc, &dead);
 }
 
 /* @end is a range's end. Pages behind the limit follow the last one, so that nodes there can merge. */
@@ -136,9 +137,20 @@ void gmi_attrmap_unreserve(struct gmi_attrmap *map, struct gmi_attrmap_reserve *
 	unhold(map, false);
 }
 
+static void queue_idle_dirs(struct gmi_attrmap *map)
+{
+	for (uint32_t i = 0; i < map->nr_top; i++) {
+		uint64_t word = load(&map->top[i]);
+
+		if (is_uniform(word) && node_of(word) && !node_of(word)->next)
+			gmi_attrmap_queue(map, node_of(word), true);
+	}
+}
+
 void gmi_attrmap_reclaim(struct gmi_attrmap *map)
 {
 	hold(map);
+	queue_idle_dirs(map);
 	gmi_epoch_advance(&map->epoch);
 	unhold(map, true);
 }
@@ -247,17 +259,18 @@ int gmi_attrmap_create(const struct gmem_allocator *alloc, uint64_t limit, enum 
 void gmi_attrmap_destroy(struct gmi_attrmap *map)
 {
 	struct gmem_allocator alloc;
-	struct dead *dead = NULL;
+	struct graveyard dead;
 
 	if (!map)
 		return;
+	init_graveyard(&dead);
 	for (uint32_t i = 0; i < map->nr_top; i++) {
 		struct gmi_attrmap_node *child = node_of(load(&map->top[i]));
 
 		if (child)
 			gmi_attrmap_bury_dir(map, &dead, as_dir(child));
 	}
-	gmi_attrmap_free_dead(map, dead);
+	gmi_attrmap_free_dead(&map->alloc, &dead);
 	pthread_mutex_destroy(&map->lock);
 	alloc = map->alloc;
 	alloc.free(alloc.user, map);

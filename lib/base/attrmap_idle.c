@@ -57,42 +57,46 @@ static void *allocate(struct gmi_attrmap *map, enum kind kind)
 	return memory;
 }
 
-static void bury(struct gmi_attrmap *map, struct dead **dead, enum kind kind, void *memory)
+static void bury(struct gmi_attrmap *map, struct graveyard *dead, enum kind kind, void *memory)
 {
-	struct dead *first = memory;
+	struct dead *last = memory;
 
 	atomic_fetch_sub_explicit(&map->bytes, size_of(map, kind), memory_order_relaxed);
-	first->next = *dead;
-	*dead = first;
+	last->next = NULL;
+	*dead->end = last;
+	dead->end = &last->next;
 }
 
-void gmi_attrmap_free_dead(struct gmi_attrmap *map, struct dead *dead)
+void gmi_attrmap_free_dead(const struct gmem_allocator *alloc, const struct graveyard *dead)
 {
-	while (dead) {
-		struct dead *next = dead->next;
+	struct dead *next;
 
-		map->alloc.free(map->alloc.user, dead);
-		dead = next;
+	for (struct dead *memory = dead->first; memory; memory = next) {
+		next = memory->next;
+		alloc->free(alloc->user, memory);
 	}
 }
 
-static void bury_chunk(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_table *table,
-		       unsigned chunk)
+static void bury_chunk(struct gmi_attrmap *map, struct graveyard *dead,
+		       struct gmi_attrmap_table *table, unsigned chunk)
 {
-	bury(map, dead, CHUNK, atomic_load_explicit(&table->chunk[chunk], memory_order_relaxed));
-	table->chunks &= ~(UINT64_C(1) << chunk);
-	table->avail[chunk / 8] &= ~(UINT64_C(0xff) << (chunk % 8 * 8));
+	bury(map, dead, CHUNK, chunk_of(table, chunk));
+	atomic_store_explicit(&table->chunk[chunk], NULL, memory_order_relaxed);
+	table->avail[chunk] = 0;
 }
 
-static void bury_table(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_table *table)
+static void bury_table(struct gmi_attrmap *map, struct graveyard *dead,
+		       struct gmi_attrmap_table *table)
 {
 	gmi_attrmap_unqueue(&table->node);
-	while (table->chunks)
-		bury_chunk(map, dead, table, (unsigned)__builtin_ctzll(table->chunks));
+	for (unsigned i = 0; i < GMI_ATTRMAP_CHUNKS; i++)
+		if (chunk_of(table, i))
+			bury_chunk(map, dead, table, i);
 	bury(map, dead, TABLE, table);
 }
 
-void gmi_attrmap_bury_dir(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_dir *dir)
+void gmi_attrmap_bury_dir(struct gmi_attrmap *map, struct graveyard *dead,
+			  struct gmi_attrmap_dir *dir)
 {
 	gmi_attrmap_unqueue(&dir->node);
 	for (uint32_t i = 0; i < map->nr_words; i++) {
@@ -104,7 +108,8 @@ void gmi_attrmap_bury_dir(struct gmi_attrmap *map, struct dead **dead, struct gm
 	bury(map, dead, DIR, dir);
 }
 
-static void bury_node(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_node *node)
+static void bury_node(struct gmi_attrmap *map, struct graveyard *dead,
+		      struct gmi_attrmap_node *node)
 {
 	if (node->is_table)
 		bury_table(map, dead, as_table(node));
@@ -112,7 +117,7 @@ static void bury_node(struct gmi_attrmap *map, struct dead **dead, struct gmi_at
 		gmi_attrmap_bury_dir(map, dead, as_dir(node));
 }
 
-static void release_leaf(struct gmi_attrmap *map, struct dead **dead,
+static void release_leaf(struct gmi_attrmap *map, struct graveyard *dead,
 			 struct gmi_attrmap_table *table, unsigned slot)
 {
 	uint64_t word = gmi_attrmap_slot(table, slot);
@@ -120,11 +125,11 @@ static void release_leaf(struct gmi_attrmap *map, struct dead **dead,
 
 	put_slot(table, slot, word & GMI_ATTRMAP_FLAGS, memory_order_release);
 	set_bit(table->avail, number);
-	if ((table->avail[number / 64] >> (number / 8 % 8 * 8) & 0xff) == 0xff)
-		bury_chunk(map, dead, table, number / 8);
+	if (table->avail[number / GMI_ATTRMAP_CHUNK_LEAVES] == UINT64_MAX)
+		bury_chunk(map, dead, table, number / GMI_ATTRMAP_CHUNK_LEAVES);
 }
 
-static void release_leaves(struct gmi_attrmap *map, struct dead **dead,
+static void release_leaves(struct gmi_attrmap *map, struct graveyard *dead,
 			   struct gmi_attrmap_table *table)
 {
 	for (unsigned i = 0; i < 8; i++) {
@@ -139,7 +144,7 @@ static void release_leaves(struct gmi_attrmap *map, struct dead **dead,
 	gmi_attrmap_unqueue(&table->node);
 }
 
-static void release(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_node *node)
+static void release(struct gmi_attrmap *map, struct graveyard *dead, struct gmi_attrmap_node *node)
 {
 	uint64_t word = load(node->where);
 
@@ -167,7 +172,7 @@ static struct gmi_attrmap_node *next_released(struct gmi_attrmap *map, bool all)
 	return node == &map->queue ? NULL : node;
 }
 
-void gmi_attrmap_collect(struct gmi_attrmap *map, bool all, struct dead **dead)
+void gmi_attrmap_collect(struct gmi_attrmap *map, bool all, struct graveyard *dead)
 {
 	struct gmi_attrmap_node *node = next_released(map, all);
 	uint64_t oldest = node ? gmi_epoch_oldest(&map->epoch) : 0;
@@ -188,12 +193,13 @@ int gmi_attrmap_add_spare(struct gmi_attrmap *map, struct gmi_attrmap_reserve *r
 
 void gmi_attrmap_drop_spares(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve)
 {
-	struct dead *dead = NULL;
+	struct graveyard dead;
 
+	init_graveyard(&dead);
 	for (enum kind kind = DIR; kind <= CHUNK; kind++) {
 		if (reserve->spare[kind])
 			bury(map, &dead, kind, reserve->spare[kind]);
 		reserve->spare[kind] = NULL;
 	}
-	gmi_attrmap_free_dead(map, dead);
+	gmi_attrmap_free_dead(&map->alloc, &dead);
 }

@@ -9,10 +9,12 @@ static int64_t set_bits(_Atomic uint64_t *bits, uint64_t mask, uint64_t state)
 {
 	uint64_t old = load(bits);
 	uint64_t changed = mask & (state ? ~old : old);
-	int64_t count = __builtin_popcountll(changed);
+	int64_t count;
 
-	if (changed)
-		publish(bits, old ^ changed);
+	if (!changed)
+		return 0;
+	publish(bits, old ^ changed);
+	count = changed & (changed - 1) ? __builtin_popcountll(changed) : 1;
 	return state ? count : -count;
 }
 
@@ -124,14 +126,16 @@ static int64_t cover_word(const struct change *ch, _Atomic uint64_t *at, unsigne
 	uint64_t old = state_of(word) * pages;
 
 	atomic_store(at, as_uniform(word, ch->state));
-	if (!is_uniform(word)) {
+	if (!is_uniform(word))
 		old = load(&node_of(word)->pages);
+	if (node_of(word))
 		gmi_attrmap_queue(ch->map, node_of(word), true);
-	}
 	return (int64_t)(ch->state * pages - old);
 }
 
-/* A node whose private pages are none or all has nothing but uniform words of that state. */
+/* A node whose private pages are none or all has nothing but uniform words of that state. A dir is so small
+ * beside what it spans, and takes so long to fill, that it is not queued: it stays until its whole span is
+ * set or gmi_attrmap_reclaim() looks for it. */
 static void merge_word(struct gmi_attrmap *map, _Atomic uint64_t *at, struct gmi_attrmap_node *node,
 		       unsigned shift)
 {
@@ -141,7 +145,8 @@ static void merge_word(struct gmi_attrmap *map, _Atomic uint64_t *at, struct gmi
 		return;
 	node->content = pages != 0;
 	atomic_store(at, as_uniform((uintptr_t)node, node->content));
-	gmi_attrmap_queue(map, node, false);
+	if (node->is_table)
+		gmi_attrmap_queue(map, node, false);
 }
 
 static int64_t set_word(const struct change *ch, _Atomic uint64_t *at, uint64_t addr,

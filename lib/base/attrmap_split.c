@@ -62,21 +62,22 @@ static void clear_bit(uint64_t *bits, unsigned bit)
 
 static bool add_chunk(struct gmi_attrmap_table *table, struct gmi_attrmap_chunk *memory)
 {
-	unsigned chunk = (unsigned)__builtin_ctzll(~table->chunks);
+	unsigned chunk = 0;
 
 	if (!memory)
 		return false;
-	table->chunks |= UINT64_C(1) << chunk;
-	table->avail[chunk / 8] |= UINT64_C(0xff) << (chunk % 8 * 8);
+	while (chunk_of(table, chunk))
+		chunk++;
+	table->avail[chunk] = UINT64_MAX;
 	atomic_store_explicit(&table->chunk[chunk], memory, memory_order_relaxed);
 	return true;
 }
 
 static int available_number(const struct gmi_attrmap_table *table)
 {
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < (int)GMI_ATTRMAP_CHUNKS; i++)
 		if (table->avail[i])
-			return i * 64 + __builtin_ctzll(table->avail[i]);
+			return i * (int)GMI_ATTRMAP_CHUNK_LEAVES + __builtin_ctzll(table->avail[i]);
 	return -1;
 }
 
@@ -87,8 +88,10 @@ static bool attach_leaf(struct gmi_attrmap *map, struct gmi_attrmap_reserve *res
 	uint64_t word = gmi_attrmap_slot(table, slot);
 	int number;
 
-	if (child_of(word))
+	if (child_of(word)) {
+		__builtin_prefetch(gmi_attrmap_leaf(table, word));
 		return true;
+	}
 	number = available_number(table);
 	if (number < 0) {
 		if (!add_chunk(table, take_spare(reserve, CHUNK)))
@@ -132,16 +135,21 @@ static int ensure_edge(const struct change *ch, struct gmi_attrmap_reserve *rese
 	node = attach(map, reserve, at, TABLE);
 	if (!node)
 		return TABLE;
+	__builtin_prefetch(as_table(node)->chunk);
 	if (is_whole(ch, addr, TABLE_SHIFT, gmi_attrmap_slot(as_table(node), slot), &split))
 		return -1;
 	return attach_leaf(map, reserve, as_table(node), slot) ? -1 : CHUNK;
 }
 
+/* Both ends of most changes lie in one leaf. */
 static int ensure_edges(const struct change *ch, struct gmi_attrmap_reserve *reserve)
 {
+	uint64_t last = ch->end - GMEM_PAGE_SIZE;
 	int lacking = ensure_edge(ch, reserve, ch->start);
 
-	return lacking < 0 ? ensure_edge(ch, reserve, ch->end - GMEM_PAGE_SIZE) : lacking;
+	if (lacking >= 0 || ch->start >> TABLE_SHIFT == last >> TABLE_SHIFT)
+		return lacking;
+	return ensure_edge(ch, reserve, last);
 }
 
 int gmi_attrmap_ensure(const struct change *ch, struct gmi_attrmap_reserve *reserve)

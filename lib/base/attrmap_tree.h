@@ -25,10 +25,22 @@ struct change {
 	uint64_t state;
 };
 
-/* Memory on its way to the allocator, once the lock is dropped. */
+/* Memory on its way to the allocator, once the lock is dropped. In the order in which it was mostly
+ * allocated: from the top down, glibc's free() gives the heap back to the kernel page by page. */
 struct dead {
 	struct dead *next;
 };
+
+struct graveyard {
+	struct dead *first;
+	struct dead **end;
+};
+
+static inline void init_graveyard(struct graveyard *dead)
+{
+	dead->first = NULL;
+	dead->end = &dead->first;
+}
 
 static inline uint64_t load(const _Atomic uint64_t *word)
 {
@@ -78,6 +90,12 @@ static inline struct gmi_attrmap_dir *as_dir(struct gmi_attrmap_node *node)
 static inline struct gmi_attrmap_table *as_table(struct gmi_attrmap_node *node)
 {
 	return (struct gmi_attrmap_table *)node;
+}
+
+static inline struct gmi_attrmap_chunk *chunk_of(const struct gmi_attrmap_table *table,
+						 unsigned chunk)
+{
+	return atomic_load_explicit(&table->chunk[chunk], memory_order_relaxed);
 }
 
 /* Release at least, for what the other three slots of the word name. */
@@ -139,14 +157,15 @@ void gmi_attrmap_queue(struct gmi_attrmap *map, struct gmi_attrmap_node *node, b
 void gmi_attrmap_unqueue(struct gmi_attrmap_node *node);
 void gmi_attrmap_idle_leaf(struct gmi_attrmap *map, struct gmi_attrmap_table *table, unsigned slot,
 			   bool discard);
-void gmi_attrmap_collect(struct gmi_attrmap *map, bool all, struct dead **dead);
-void gmi_attrmap_bury_dir(struct gmi_attrmap *map, struct dead **dead, struct gmi_attrmap_dir *dir);
+void gmi_attrmap_collect(struct gmi_attrmap *map, bool all, struct graveyard *dead);
+void gmi_attrmap_bury_dir(struct gmi_attrmap *map, struct graveyard *dead,
+			  struct gmi_attrmap_dir *dir);
 
 /* Without the lock. */
 int gmi_attrmap_add_spare(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve,
 			  enum kind kind);
 void gmi_attrmap_drop_spares(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve);
-void gmi_attrmap_free_dead(struct gmi_attrmap *map, struct dead *dead);
+void gmi_attrmap_free_dead(const struct gmem_allocator *alloc, const struct graveyard *dead);
 
 /* attrmap_split.c. Attaches all that a change needs. Drops the lock for the allocator and begins anew
  * then, but keeps what is attached, since the caller holds the map. Returns 0 or -ENOMEM. */
