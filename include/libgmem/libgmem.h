@@ -37,6 +37,7 @@
 #include <libgmem/file.h>
 #include <libgmem/hugetlb.h>
 #include <libgmem/layout.h>
+#include <libgmem/prealloc.h>
 #include <libgmem/slot.h>
 #include <libgmem/sys.h>
 #include <libgmem/types.h>

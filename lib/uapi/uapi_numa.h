@@ -11,6 +11,7 @@
 #define GMI_MPOL_MODE_MASK  0x1fff /* 6.9 has the lowest flag, 1 << 13 */
 
 /* Flags of get_mempolicy(2). */
+#define GMI_MPOL_F_NODE         (1u << 0) /* 2.6.7 */
 #define GMI_MPOL_F_ADDR         (1u << 1) /* 2.6.7 */
 #define GMI_MPOL_F_MEMS_ALLOWED (1u << 2) /* 2.6.24 */
 
