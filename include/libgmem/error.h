@@ -23,6 +23,7 @@
  *   -EPERM, -EACCES  a permission is missing; the record says which
  *   -EIO         the firmware refused (fw_error has its code), or KVM says that the VM is dead
  *   -ESTALE      the VM is dead, or the object belongs to an earlier VM
+ *   -ENOTRECOVERABLE  it failed half-way, and so did the way back
  *   -EHWPOISON   the range has a poisoned page
  *   -ECANCELED   the caller cancelled it
  *   -ETIMEDOUT   the time that the caller gave was up

@@ -32,11 +32,14 @@
 #ifndef LIBGMEM_LIBGMEM_H
 #define LIBGMEM_LIBGMEM_H
 
+#include <libgmem/attr.h>
 #include <libgmem/ctx.h>
 #include <libgmem/error.h>
+#include <libgmem/exit.h>
 #include <libgmem/file.h>
 #include <libgmem/hugetlb.h>
 #include <libgmem/layout.h>
+#include <libgmem/listener.h>
 #include <libgmem/prealloc.h>
 #include <libgmem/slot.h>
 #include <libgmem/sys.h>

@@ -46,6 +46,8 @@ extern "C" {
  * @offset:        where in the file the range begins; a multiple of GMEM_PAGE_SIZE
  * @hva:           host memory of the range's size, page-aligned, or NULL. With a file it is the
  *                 shared backing. Borrowed until the range is unbound.
+ * @backing_page:  bytes of the pages that @hva is made of, a power of two: a larger page is given
+ *                 back only once all of it is stale. 0 is GMEM_PAGE_SIZE.
  */
 struct gmem_slot_opts {
 	size_t sz;
@@ -56,6 +58,7 @@ struct gmem_slot_opts {
 	struct gmem_file *file;
 	uint64_t offset;
 	void *hva;
+	uint64_t backing_page;
 };
 
 /**

@@ -43,6 +43,7 @@ static const struct error_word error_words[] = {
 	{EHWPOISON, "EHWPOISON", "the range has a poisoned page"},
 	{ECANCELED, "ECANCELED", "the caller cancelled it"},
 	{ETIMEDOUT, "ETIMEDOUT", "the caller's time was up"},
+	{ENOTRECOVERABLE, "ENOTRECOVERABLE", "it failed half-way, and so did the way back"},
 	{EBADF, "EBADF", NULL},
 	{EFAULT, "EFAULT", NULL},
 	{EFBIG, "EFBIG", NULL},
@@ -80,6 +81,11 @@ GMEM_API const char *gmem_strerror(int error)
 	if (word && word->meaning)
 		return word->meaning;
 	return "an error of the kernel that libgmem passes on";
+}
+
+void gmi_errinfo_restore(const struct gmem_errinfo *saved)
+{
+	record = *saved;
 }
 
 GMEM_API const struct gmem_errinfo *gmem_errinfo(void)

@@ -44,6 +44,9 @@ void gmi_error_restore(const struct gmem_errinfo *before);
 /* Ends a public function: names it in the record where @ret is an error. Returns @ret. */
 int gmi_result(const char *op, int ret);
 
+/* Puts a record back that was copied before steps that made records of their own. */
+void gmi_errinfo_restore(const struct gmem_errinfo *saved);
+
 /* "ENOMEM" for -ENOMEM; "an unnamed error" for codes that libgmem has no name for. */
 const char *gmi_error_name(int error);
 

@@ -20,6 +20,8 @@ struct gmi_answer {
 	const char *reason; /* constant; without full stop */
 };
 
+struct gmi_inode;
+
 struct gmem_ctx {
 	struct gmi_sys sys;
 	struct gmem_allocator allocator;
@@ -30,6 +32,9 @@ struct gmem_ctx {
 	bool borrowed;
 	atomic_uint refs;
 	uint32_t slots_max; /* memslots of one address space of any VM */
+
+	pthread_mutex_t inode_lock; /* @inodes */
+	struct gmi_inode *inodes;   /* a list: those that files of this context are on */
 
 	pthread_mutex_t probe_lock; /* @answers */
 	struct gmi_answer answers[GMEM_VM_TYPE_COUNT][GMEM_FEATURE_COUNT];

@@ -15,6 +15,7 @@ struct gmem_file {
 	uint64_t size;
 	uint64_t flags;
 	uint64_t raw_flags;
+	struct gmi_inode *inode; /* a reference, where the state is the file's; or NULL */
 
 	struct gmi_rangemap bound; /* offsets bound in any address space; the VM's bind_lock */
 

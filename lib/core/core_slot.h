@@ -7,7 +7,7 @@
 
 #include "core_file.h"
 
-/* Nothing but @live and @next_stuck changes once the range is bound. */
+/* Once the range is bound, bind_lock guards @live and all from @is_anonymous on; the rest is constant. */
 struct gmem_slot {
 	struct gmem_vm *vm;     /* a reference */
 	struct gmem_file *file; /* a reference, or NULL */
@@ -20,6 +20,10 @@ struct gmem_slot {
 	struct gmem_range gpa;
 	uint64_t offset;
 	void *hva;
+	uint64_t backing_page; /* bytes of the pages behind @hva */
+	bool is_anonymous;     /* @hva was found to be no mapping of a file */
+	struct gmi_attrmap *stale;   /* of two backings, the side out of view may hold pages; or NULL */
+	struct gmi_attrmap *pending; /* those of them that wait to be discarded; or NULL */
 	struct gmem_slot *next_stuck;
 };
 

@@ -5,6 +5,7 @@
 
 #include <libgmem/vm.h>
 
+#include "core_attr.h"
 #include "core_ctx.h"
 #include "slot_ids.h"
 #include "slot_index.h"
@@ -20,11 +21,13 @@ struct gmem_vm {
 	uint32_t features;   /* bits by enum gmem_feature: what was decided for the VM's life */
 
 	/*
-	 * Lets one binder in at a time; held while KVM makes and deletes memslots. A running vCPU
-	 * needs @slots alone, which it reads without a lock.
+	 * Lets one binder or converter in at a time, as KVM's slots_lock does; held while KVM makes
+	 * and deletes memslots and while it converts. Lookups need @slots alone, which they read
+	 * without a lock.
 	 */
 	pthread_mutex_t bind_lock;
 	struct gmi_slot_ids ids[GMI_ADDRESS_SPACES];
+	struct gmi_attrs attrs;
 	struct gmem_slot *stuck; /* memslots that KVM did not let go of when a bind was undone */
 	struct gmi_slot_index slots;
 

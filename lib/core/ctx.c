@@ -70,6 +70,7 @@ void gmi_ctx_put(struct gmem_ctx *ctx)
 	if (!ctx->borrowed && ctx->kvm_fd >= 0)
 		gmi_ctx_close(ctx, ctx->kvm_fd);
 	pthread_mutex_destroy(&ctx->probe_lock);
+	pthread_mutex_destroy(&ctx->inode_lock);
 	gmi_free(&allocator, ctx);
 }
 
@@ -101,6 +102,7 @@ static struct gmem_ctx *make(const struct gmem_ctx_opts *opts)
 	ctx->rfc = opts->rfc;
 	ctx->kvm_fd = -1;
 	atomic_init(&ctx->refs, 1);
+	pthread_mutex_init(&ctx->inode_lock, NULL);
 	pthread_mutex_init(&ctx->probe_lock, NULL);
 	return ctx;
 }

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "errinfo.h"
 #include "file_make.h"
+#include "inode.h"
 #include "opts.h"
 #include "range.h"
 
@@ -28,6 +29,7 @@ static void destroy(struct gmem_file *file)
 	gmi_file_unlist(file);
 	if (!file->borrowed && file->fd >= 0)
 		gmi_ctx_close(vm->ctx, file->fd);
+	gmi_inode_put(file->inode);
 	gmi_rangemap_clear(&file->bound, &vm->ctx->allocator);
 	gmi_free(&vm->ctx->allocator, file);
 	gmi_vm_put(vm);

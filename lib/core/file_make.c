@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "errinfo.h"
+#include "inode.h"
 #include "kvm_call.h"
 #include "opts.h"
 #include "probe.h"
@@ -154,6 +155,27 @@ static int check_inode(const struct gmem_file *file)
 	return 0;
 }
 
+/*
+ * In place the state is the inode's. The kernel starts a file as its flags say; what happened to one
+ * that comes from elsewhere is told with gmem_attr_assume().
+ */
+static int find_state(struct gmem_file *file)
+{
+	bool shared = file->flags & GMEM_FILE_INIT_SHARED;
+	int ret;
+
+	if (!gmi_vm_has(file->vm, GMEM_FEATURE_CONVERT_INPLACE))
+		return 0;
+	ret = gmi_file_identify(file);
+	if (ret)
+		return ret;
+	file->inode = gmi_inode_get(file->vm->ctx, file->dev, file->ino);
+	if (!file->inode ||
+	    gmi_inode_keep_state(file->inode, file->size, shared ? GMEM_SHARED : GMEM_PRIVATE))
+		return gmi_error_memory();
+	return 0;
+}
+
 /* With the VM's lock. */
 static void enlist(struct gmem_file *file)
 {
@@ -259,6 +281,8 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 		ret = set_cloexec(file, file->fd);
 	if (!ret)
 		ret = set_policy(file, &opts);
+	if (!ret)
+		ret = find_state(file);
 	if (ret) {
 		gmi_file_put(file);
 		return ret;
@@ -372,6 +396,8 @@ static int wrap(struct gmem_vm *vm, int fd, const struct gmem_file_opts *in, boo
 	pthread_mutex_lock(&vm->lock);
 	if (!ret)
 		ret = check_inode(file);
+	if (!ret)
+		ret = find_state(file);
 	if (!ret) {
 		file->fd = fd;
 		file->borrowed = borrowed;

@@ -3,10 +3,13 @@
 #include <errno.h>
 
 #include "alloc.h"
+#include "core_listener.h"
 #include "core_slot.h"
+#include "discard.h"
 #include "errinfo.h"
 #include "opts.h"
 #include "slot_check.h"
+#include "wishes.h"
 
 static struct gmem_slot *make(struct gmem_vm *vm, struct gmem_range gpa,
 			      const struct gmem_slot_opts *opts)
@@ -23,6 +26,7 @@ static struct gmem_slot *make(struct gmem_vm *vm, struct gmem_range gpa,
 	slot->gpa = gpa;
 	slot->offset = opts->offset;
 	slot->hva = opts->hva;
+	slot->backing_page = opts->backing_page ? opts->backing_page : GMEM_PAGE_SIZE;
 	return slot;
 }
 
@@ -129,7 +133,7 @@ static void commit(struct gmem_slot *slot)
 	count(slot, 1);
 }
 
-static void forget(struct gmem_slot *slot)
+static void forget_range(struct gmem_slot *slot)
 {
 	struct gmem_vm *vm = slot->vm;
 
@@ -137,6 +141,12 @@ static void forget(struct gmem_slot *slot)
 	if (slot->file)
 		gmi_rangemap_remove(&slot->file->bound, slot->offset);
 	count(slot, -1);
+	gmi_discard_forget(slot);
+}
+
+static void forget(struct gmem_slot *slot)
+{
+	forget_range(slot);
 	release_ids(slot);
 }
 
@@ -195,6 +205,43 @@ void gmi_slot_free_stuck(struct gmem_vm *vm)
 	}
 }
 
+/* What was asked for before the range was bound holds before a guest can reach it. */
+static int bind_memslots(struct gmem_slot *slot, uint32_t flags)
+{
+	struct gmi_wishes wishes = {.slot = slot};
+	int ret = gmi_backing_make(slot, flags);
+
+	if (!ret)
+		ret = gmi_wishes_grant(&wishes);
+	if (ret)
+		return ret;
+	ret = gmi_slot_make_memslots(slot);
+	if (ret)
+		gmi_wishes_undo(&wishes);
+	else
+		gmi_wishes_keep(&wishes);
+	return ret;
+}
+
+static int tell_listeners(struct gmem_slot *slot)
+{
+	struct gmem_errinfo record;
+	int ret = gmi_listeners_bind(slot);
+
+	if (!ret)
+		return 0;
+	record = *gmem_errinfo();
+	forget_range(slot);
+	if (slot->flags & GMEM_SLOT_ADOPTED)
+		slot->live = 0;
+	else
+		gmi_slot_drop_memslots(slot);
+	if (!slot->live)
+		release_ids(slot);
+	gmi_errinfo_restore(&record);
+	return ret;
+}
+
 /* With bind_lock. On failure nothing is left but memslots that KVM kept: @live. */
 static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt)
 {
@@ -212,13 +259,13 @@ static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool a
 		slot->flags |= GMEM_SLOT_ADOPTED;
 		slot->live = slot->slot_count;
 	} else {
-		ret = gmi_backing_make(slot, opts->flags);
-		if (!ret)
-			ret = gmi_slot_make_memslots(slot);
+		ret = bind_memslots(slot, opts->flags);
 	}
-	if (!ret)
+	if (!ret) {
 		commit(slot);
-	else if (!slot->live)
+		return tell_listeners(slot);
+	}
+	if (!slot->live)
 		release_ids(slot);
 	return ret;
 }
@@ -282,6 +329,20 @@ GMEM_API int gmem_slot_adopt(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
 	return gmi_result(__func__, ret ? ret : bind(vm, range, &known, true, ret_slot));
 }
 
+/* Listeners map again what stays bound. */
+static int delete_memslots(struct gmem_slot *slot)
+{
+	int ret = gmi_slot_delete_memslots(slot);
+	struct gmem_errinfo record;
+
+	if (ret && ret != -ESTALE) {
+		record = *gmem_errinfo();
+		gmi_listeners_bind(slot);
+		gmi_errinfo_restore(&record);
+	}
+	return ret;
+}
+
 /* -ESTALE is success with a message: a dead VM has no memslots to delete. */
 static int unbind(struct gmem_slot *slot)
 {
@@ -292,8 +353,9 @@ static int unbind(struct gmem_slot *slot)
 		return gmi_error_arg("slot", "a NULL pointer");
 	vm = slot->vm;
 	pthread_mutex_lock(&vm->bind_lock);
-	if (!(slot->flags & GMEM_SLOT_ADOPTED))
-		ret = gmi_slot_delete_memslots(slot);
+	ret = gmi_listeners_unbind(slot);
+	if (!ret && !(slot->flags & GMEM_SLOT_ADOPTED))
+		ret = delete_memslots(slot);
 	if (!ret || ret == -ESTALE)
 		forget(slot);
 	pthread_mutex_unlock(&vm->bind_lock);

@@ -47,6 +47,13 @@ static int check_hva(const struct gmem_slot_opts *opts, uint64_t size)
 
 	if (!opts->file && !opts->hva)
 		return gmi_error_arg("opts", "neither a file nor host memory is given");
+	if (opts->backing_page & (opts->backing_page - 1) ||
+	    (opts->backing_page && opts->backing_page < GMEM_PAGE_SIZE))
+		return gmi_error_arg("backing_page", "%#llx is no size of a page",
+				     (unsigned long long)opts->backing_page);
+	if (opts->backing_page && !opts->hva)
+		return gmi_error_arg("backing_page", "a page size of host memory that is not "
+						     "given");
 	if (opts->hva && !gmi_range_is_paged(hva, size))
 		return gmi_error_arg("hva", "host memory at %p is unaligned or ends beyond 2^64",
 				     opts->hva);

@@ -42,6 +42,7 @@ static void destroy(struct gmem_vm *vm)
 	if (!vm->borrowed && vm->fd >= 0)
 		gmi_ctx_close(ctx, vm->fd);
 	gmi_slot_free_stuck(vm);
+	gmi_attrs_clear(&vm->attrs);
 	for (int i = 0; i < GMI_ADDRESS_SPACES; i++)
 		gmi_slot_ids_clear(&vm->ids[i], &ctx->allocator);
 	gmi_slot_index_clear(&vm->slots, &ctx->allocator);
@@ -121,6 +122,20 @@ static int read_features(struct gmem_vm *vm)
 	return 0;
 }
 
+/* In place comes first: there the VM's own ioctl may say yes and do nothing. */
+static int init_attrs(struct gmem_vm *vm)
+{
+	enum gmi_mechanism mechanism = GMI_CONVERT_NONE;
+
+	if (gmi_vm_has(vm, GMEM_FEATURE_CONVERT_INPLACE))
+		mechanism = GMI_CONVERT_INPLACE;
+	else if (gmi_vm_has(vm, GMEM_FEATURE_CONVERT_VM))
+		mechanism = GMI_CONVERT_VM;
+	if (gmi_attrs_init(&vm->attrs, &vm->ctx->allocator, mechanism))
+		return gmi_error_memory();
+	return 0;
+}
+
 /* No kernel object yet: @fd is -1. */
 static struct gmem_vm *make(struct gmem_ctx *ctx, uint32_t vm_type, const struct gmem_vm_opts *opts)
 {
@@ -184,6 +199,8 @@ static int create(struct gmem_ctx *ctx, uint32_t vm_type, const struct gmem_vm_o
 		return gmi_error_memory();
 	ret = read_features(vm);
 	if (!ret)
+		ret = init_attrs(vm);
+	if (!ret)
 		ret = create_fd(vm);
 	if (!ret)
 		ret = read_address_spaces(vm);
@@ -228,6 +245,8 @@ static int wrap(struct gmem_ctx *ctx, int fd, uint32_t vm_type, const struct gme
 	vm->borrowed = true;
 	vm->fd = fd;
 	ret = read_features(vm);
+	if (!ret)
+		ret = init_attrs(vm);
 	if (!ret)
 		ret = read_address_spaces(vm);
 	if (ret) {
