@@ -68,11 +68,19 @@ void report_steps(void)
 		printf("%-22s %9.1f ms\n", steps[i].name, steps[i].seconds * 1e3);
 }
 
-/* A guest may write anything: what could steer a terminal is not passed on. */
-void report_guest_text(const uint8_t *text, uint64_t size)
+/* Whole lines, as vCPUs speak at the same time. What could steer a terminal is not passed on. */
+void report_text(struct vcpu *vcpu, const uint8_t *text, uint64_t size)
 {
-	for (uint64_t i = 0; i < size; i++)
-		putchar(text[i] == '\n' || (text[i] >= ' ' && text[i] < 127) ? text[i] : '?');
+	for (uint64_t i = 0; i < size; i++) {
+		if (text[i] != '\n')
+			vcpu->text[vcpu->text_size++] =
+				text[i] >= ' ' && text[i] < 127 ? (char)text[i] : '?';
+		if (text[i] == '\n' || vcpu->text_size == sizeof(vcpu->text)) {
+			printf("vCPU %-6" PRIu32 " %.*s\n", vcpu->index, (int)vcpu->text_size,
+			       vcpu->text);
+			vcpu->text_size = 0;
+		}
+	}
 }
 
 static void print_size(uint64_t size)

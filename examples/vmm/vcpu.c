@@ -147,7 +147,7 @@ static void take_output(struct vcpu *vcpu)
 	memcpy(&value, data, run->io.size < sizeof(value) ? run->io.size : sizeof(value));
 	switch (run->io.direction == KVM_EXIT_IO_OUT ? run->io.port : 0) {
 	case PORT_TEXT:
-		report_guest_text(data, (uint64_t)run->io.size * run->io.count);
+		report_text(vcpu, data, (uint64_t)run->io.size * run->io.count);
 		return;
 	case PORT_LOW:
 		vcpu->low = value;

@@ -55,6 +55,8 @@ struct vcpu {
 	pthread_t thread;
 
 	/* What the guest said on its ports. */
+	char text[80];
+	uint32_t text_size;
 	uint32_t low, high;
 	uint64_t checksum;
 	uint64_t bytes;
@@ -126,7 +128,7 @@ void fail(int status, const char *format, ...) __attribute__((format(printf, 2, 
 void fail_if(int error, const char *what);
 void fail_if_gmem(int error, const char *what);
 void report_step(const char *name);
-void report_guest_text(const uint8_t *text, uint64_t size);
+void report_text(struct vcpu *vcpu, const uint8_t *text, uint64_t size);
 void report_machine(const struct machine *machine, const struct options *options);
 void report_features(const struct machine *machine);
 void report_steps(void);
