@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernels that can be simulated, as data. */
+#include <errno.h>
+#include <string.h>
+
+#include "sim_model.h"
+
+#define MMAP        GMI_GUEST_MEMFD_FLAG_MMAP
+#define INIT_SHARED GMI_GUEST_MEMFD_FLAG_INIT_SHARED
+
+#define TYPE_DEFAULT      (1u << GMI_KVM_X86_DEFAULT_VM)
+#define TYPE_SW_PROTECTED (1u << GMI_KVM_X86_SW_PROTECTED_VM)
+#define TYPE_ALL          ((1u << (GMI_KVM_X86_TDX_VM + 1)) - 1)
+
+#define V7_3 (SIM_GMEM_ANY_VM | SIM_INODE_POLICY | SIM_PRE_FAULT | SIM_TDP | SIM_SMM)
+
+static const struct sim_profile profiles[] = {
+	/* UNVERIFIED: read, not run; guest_memfd.c and kvm_main.c of v6.8. */
+	{
+		.name = "v6.8",
+		.release = "6.8.0",
+		.features = SIM_VM_ATTRIBUTES | SIM_OFFSET_SIGNED | SIM_OVERLAP_EARLY | SIM_TDP |
+			    SIM_SMM | SIM_GMEM_CAP_BY_VM,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.overlap_errno = -EINVAL,
+		.gpa_bits = 40,
+	},
+	/* As a host without two-dimensional paging, SMM, and CONFIG_KVM_SW_PROTECTED_VM showed it. */
+	{
+		.name = "v6.18",
+		.release = "6.18.0",
+		.features = SIM_GMEM_ANY_VM | SIM_OFFSET_SIGNED | SIM_OVERLAP_EARLY | SIM_PRE_FAULT,
+		.vm_types = TYPE_DEFAULT,
+		.shared_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EINVAL,
+		.gpa_bits = 52,
+	},
+	/* A build without any kind of private memory. */
+	{
+		.name = "v7.3-default",
+		.release = "7.3.0",
+		.features = V7_3,
+		.vm_types = TYPE_DEFAULT,
+		.shared_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
+	/* As observed in a 7.3.4 kernel with CONFIG_KVM_SW_PROTECTED_VM. */
+	{
+		.name = "v7.3-sw",
+		.release = "7.3.0",
+		.features = V7_3 | SIM_VM_ATTRIBUTES,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
+	/* UNVERIFIED: v7.3-sw with the types of confidential VMs, which have no firmware here. */
+	{
+		.name = "v7.3-coco",
+		.release = "7.3.0",
+		.features = V7_3 | SIM_VM_ATTRIBUTES,
+		.vm_types = TYPE_ALL,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 48,
+	},
+	/* UNVERIFIED: kvm-x86 in linux-next, September 2026, without CONFIG_KVM_VM_MEMORY_ATTRIBUTES. */
+	{
+		.name = "v7.4-inplace",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
+	/* UNVERIFIED: v7.3-sw with the link series, cover.1747368092.git.afranji@google.com. */
+	{
+		.name = "rfc-link",
+		.release = "7.3.0",
+		.features = V7_3 | SIM_VM_ATTRIBUTES | SIM_LINK | SIM_MOVE_CONTEXT,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
+};
+
+#define PROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+GMEM_API const char *gmem_sim_profile_name(size_t index)
+{
+	return index < PROFILES ? profiles[index].name : NULL;
+}
+
+const struct sim_profile *gmi_sim_profile_find(const char *name)
+{
+	for (size_t i = 0; i < PROFILES; i++) {
+		if (!strcmp(profiles[i].name, name))
+			return &profiles[i];
+	}
+	return NULL;
+}

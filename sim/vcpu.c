@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* vCPUs: creation, and the requests on their descriptors. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sim_model.h"
+
+#define MAX_VCPUS    1024 /* KVM_CAP_MAX_VCPUS */
+#define MAX_VCPU_IDS 4096 /* KVM_CAP_MAX_VCPU_ID */
+#define MAX_CPUID    256  /* KVM_MAX_CPUID_ENTRIES */
+
+uint64_t gmi_sim_run_offset(const struct sim_vcpu *vcpu)
+{
+	return vcpu->object.id / SIM_KINDS << SIM_RUN_SHIFT;
+}
+
+static bool number_is_taken(const struct sim_vm *vm, uint64_t number)
+{
+	const struct sim_vcpu *vcpu;
+
+	for (vcpu = vm->first_vcpu; vcpu; vcpu = vcpu->next) {
+		if (vcpu->number == number)
+			return true;
+	}
+	return false;
+}
+
+static int map_run(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	void *run = mmap(NULL, SIM_RUN_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, sim->control_fd,
+			 (off_t)gmi_sim_run_offset(vcpu));
+
+	if (run == MAP_FAILED)
+		return -ENOMEM;
+	memset(run, 0, SIM_RUN_SIZE);
+	vcpu->run = run;
+	return 0;
+}
+
+int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number)
+{
+	struct sim_vcpu *vcpu;
+	int fd, ret;
+
+	if (number >= MAX_VCPU_IDS || vm->vcpus >= MAX_VCPUS)
+		return -EINVAL;
+	if (number_is_taken(vm, number))
+		return -EEXIST;
+	vcpu = calloc(1, sizeof(*vcpu));
+	if (!vcpu)
+		return -ENOMEM;
+	fd = gmi_sim_new_fd(sim, sim->control_fd, SIM_VCPU, true, &vcpu->object.id);
+	ret = fd < 0 ? fd : map_run(sim, vcpu);
+	if (ret < 0) {
+		if (fd >= 0)
+			close(fd);
+		free(vcpu);
+		return ret;
+	}
+	vcpu->object.kind = SIM_VCPU;
+	vcpu->vm = vm;
+	vcpu->number = (uint32_t)number;
+	vcpu->next = vm->first_vcpu;
+	vm->first_vcpu = vcpu;
+	vm->vcpus++;
+	gmi_sim_insert(sim, &vcpu->object);
+	return fd;
+}
+
+void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	struct sim_vcpu **at = &vcpu->vm->first_vcpu;
+
+	while (*at != vcpu)
+		at = &(*at)->next;
+	*at = vcpu->next;
+	vcpu->vm->vcpus--;
+	munmap(vcpu->run, SIM_RUN_SIZE);
+	fallocate(sim->control_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		  (off_t)gmi_sim_run_offset(vcpu), SIM_RUN_SIZE);
+	free(vcpu->state);
+	free(vcpu->cpuid);
+	free(vcpu);
+}
+
+/* One thread at a time is inside a vCPU; the others wait, as for the kernel's vcpu->mutex. */
+void gmi_sim_enter_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	while (vcpu->busy)
+		pthread_cond_wait(&sim->idle, &sim->lock);
+	vcpu->busy = true;
+}
+
+void gmi_sim_leave_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	vcpu->busy = false;
+	pthread_cond_broadcast(&sim->idle);
+}
+
+#define KVM_GET_MP_STATE 0x8004ae98u
+#define KVM_SET_MP_STATE 0x4004ae99u
+#define KVM_GET_LAPIC    0x8400ae8eu
+#define KVM_SET_LAPIC    0x4400ae8fu
+
+/* State that is kept for the VMM and does nothing. The size is part of the request. */
+static const struct {
+	uint32_t get;
+	uint32_t set;
+	uint32_t offset;
+} blobs[] = {
+	{GMI_KVM_GET_REGS, GMI_KVM_SET_REGS, 0},
+	{GMI_KVM_GET_SREGS, GMI_KVM_SET_SREGS, 0x100},
+	{GMI_KVM_GET_SREGS2, GMI_KVM_SET_SREGS2, 0x300},
+	{GMI_KVM_GET_FPU, GMI_KVM_SET_FPU, 0x500},
+	{GMI_KVM_GET_DEBUGREGS, GMI_KVM_SET_DEBUGREGS, 0x700},
+	{GMI_KVM_GET_XCRS, GMI_KVM_SET_XCRS, 0x800},
+	{KVM_GET_MP_STATE, KVM_SET_MP_STATE, 0xa00},
+	{KVM_GET_LAPIC, KVM_SET_LAPIC, 0xb00},
+	{GMI_KVM_GET_XSAVE, GMI_KVM_SET_XSAVE, 0x1000},
+};
+
+#define STATE_SIZE 0x2000
+
+static size_t size_of(uint64_t request)
+{
+	return request >> 16 & 0x3fff;
+}
+
+/* The request's state, or -ENOTTY where it is about something else. */
+static int blob_ioctl(struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
+{
+	for (size_t i = 0; i < sizeof(blobs) / sizeof(blobs[0]); i++) {
+		if (request != blobs[i].get && request != blobs[i].set)
+			continue;
+		if (!vcpu->state)
+			vcpu->state = calloc(1, STATE_SIZE);
+		if (!vcpu->state)
+			return -ENOMEM;
+		if (request == blobs[i].get)
+			return gmi_sim_copy_out(arg, vcpu->state + blobs[i].offset,
+						size_of(request));
+		return gmi_sim_copy_in(vcpu->state + blobs[i].offset, arg, size_of(request));
+	}
+	return -ENOTTY;
+}
+
+static size_t cpuid_size(uint32_t entries)
+{
+	return sizeof(struct gmi_kvm_cpuid2) + entries * sizeof(struct gmi_kvm_cpuid_entry2);
+}
+
+static int set_cpuid(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	struct gmi_kvm_cpuid2 head;
+	void *cpuid;
+
+	if (gmi_sim_copy_in(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.nent > MAX_CPUID)
+		return -E2BIG;
+	cpuid = malloc(cpuid_size(head.nent));
+	if (!cpuid)
+		return -ENOMEM;
+	if (gmi_sim_copy_in(cpuid, arg, cpuid_size(head.nent))) {
+		free(cpuid);
+		return -EFAULT;
+	}
+	free(vcpu->cpuid);
+	vcpu->cpuid = cpuid;
+	vcpu->cpuid_size = cpuid_size(head.nent);
+	return 0;
+}
+
+static int get_cpuid(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	struct gmi_kvm_cpuid2 head, none = {0};
+
+	if (gmi_sim_copy_in(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (!vcpu->cpuid)
+		return gmi_sim_copy_out(arg, &none, sizeof(none));
+	if (cpuid_size(head.nent) < vcpu->cpuid_size)
+		return -E2BIG;
+	return gmi_sim_copy_out(arg, vcpu->cpuid, vcpu->cpuid_size);
+}
+
+/* A minimal processor: 64-bit, one thread, a page-sized answer to the set-up code of VMMs. */
+int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg)
+{
+	const struct gmi_kvm_cpuid_entry2 entries[] = {
+		{.function = 0, .eax = 1, .ebx = 0x656d6d67, .ecx = 0x6d697300, .edx = 0x676d656d},
+		{.function = 1, .eax = 0x600, .ecx = 1u << 31, .edx = 0x078bfbff},
+		{.function = 0x80000000, .eax = 0x80000008},
+		{.function = 0x80000001, .edx = 1u << 29 | 1u << 20},
+		{.function = 0x80000008, .eax = 48u << 8 | sim->profile->gpa_bits},
+	};
+	struct gmi_kvm_cpuid2 head;
+
+	if (gmi_sim_copy_in(&head, arg, sizeof(head)))
+		return -EFAULT;
+	if (head.nent < sizeof(entries) / sizeof(entries[0]))
+		return -E2BIG;
+	head.nent = sizeof(entries) / sizeof(entries[0]);
+	if (gmi_sim_copy_out(arg, &head, sizeof(head)))
+		return -EFAULT;
+	return gmi_sim_copy_out(arg + sizeof(head), entries, sizeof(entries));
+}
+
+#define KVM_SET_SIGNAL_MASK 0x4004ae8bu
+
+static int accept_request(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	return 0;
+}
+
+static const struct {
+	uint64_t request;
+	int (*handle)(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);
+	uint32_t feature;
+} requests[] = {
+	{GMI_KVM_SET_CPUID2, set_cpuid, 0},
+	{GMI_KVM_GET_CPUID2, get_cpuid, 0},
+	{GMI_KVM_SET_TSC_KHZ, accept_request, 0},
+	{KVM_SET_SIGNAL_MASK, accept_request, 0},
+};
+
+static int dispatch(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
+{
+	int ret;
+
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		if (requests[i].request == request &&
+		    (!requests[i].feature || sim_has(sim, requests[i].feature)))
+			return requests[i].handle(sim, vcpu, arg);
+	}
+	ret = blob_ioctl(vcpu, request, arg);
+	return ret == -ENOTTY ? -EINVAL : ret;
+}
+
+int gmi_sim_vcpu_ioctl(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
+{
+	int ret;
+
+	gmi_sim_enter_vcpu(sim, vcpu);
+	ret = dispatch(sim, vcpu, request, arg);
+	gmi_sim_leave_vcpu(sim, vcpu);
+	return ret;
+}
