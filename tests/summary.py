@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Sum up a test run: failures with their output, skips with their reason, counts, and one total.
 
-usage: summary.py RESULTS [TESTLOG.json]
+usage: summary.py RESULTS [TESTLOG.json [KEEP]]
 
 RESULTS holds the lines that tests/harness appends; TESTLOG.json is meson's. A test that appended no
-line counts as one, by its exit status.
+line counts as one, by its exit status. All lines are appended to KEEP.
 """
 import collections
 import json
@@ -108,10 +108,18 @@ def print_assertions(results):
         print("\ncontract assertions: " + ", ".join("%s %d" % c for c in sorted(counts.items())))
 
 
+def keep(results, path):
+    with open(path, "a", encoding="utf-8") as lines:
+        for r in results:
+            lines.write("\t".join(r) + "\n")
+
+
 def main():
     results = list(read_results(sys.argv[1]))
     log = read_log(sys.argv[2]) if len(sys.argv) > 2 else []
     results += [r for r in (judge_by_status(e, results) for e in log) if r]
+    if len(sys.argv) > 3:
+        keep(results, sys.argv[3])
     print_failures(results, log)
     print_skips(results)
     print_table(results)
