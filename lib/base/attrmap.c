@@ -23,7 +23,7 @@ static void unhold(struct gmi_attrmap *map, bool all)
 	gmi_attrmap_free_dead(&map->alloc, &dead);
 }
 
-/* @end is a range's end. Pages behind the limit follow the last one, so that nodes there can merge. */
+/* @end is a range's end. Pages behind the limit follow the last one, so that nodes can merge. */
 static struct change change_of(struct gmi_attrmap *map, uint64_t start, uint64_t end,
 			       uint64_t state)
 {
@@ -80,8 +80,8 @@ static bool has_whole_block(const struct change *ch, unsigned shift)
 	return first < ch->end && covers(ch, first, shift);
 }
 
-/* A cut inside of a block that the range covers whole splits that block and its parents as far as these
- * are covered whole too; all others have their children attached. */
+/* A cut inside of a block that the range covers whole splits that block and its parents as far as
+ * these are covered whole too; all others have their children attached. */
 static int add_spares_for_a_cut(const struct change *ch, struct gmi_attrmap_reserve *reserve)
 {
 	static const unsigned shift[] = {
@@ -130,6 +130,8 @@ int gmi_attrmap_set_reserved(struct gmi_attrmap *map, struct gmi_attrmap_reserve
 
 void gmi_attrmap_unreserve(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve)
 {
+	if (!reserve->end)
+		return;
 	gmi_attrmap_drop_spares(map, reserve);
 	*reserve = RESERVE_NONE;
 	pthread_mutex_lock(&map->lock);

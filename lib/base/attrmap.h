@@ -17,25 +17,27 @@
 /**
  * DOC: What is promised
  *
- * Ranges are in bytes, of whole pages, not empty, inside [0, limit); else -EINVAL and nothing changed.
+ * Ranges are in bytes, of whole pages, not empty, inside [0, limit); else -EINVAL and nothing
+ * changed.
  *
- * Writers (set, load, reserve, unreserve, reclaim) may be called from any thread: a mutex in the map
- * lets one in at a time. It is not held while the allocator is called.
+ * Writers (set, load, reserve, unreserve, reclaim) may be called from any thread: a mutex in the
+ * map lets one in at a time. It is not held while the allocator is called.
  *
- * Readers (everything else but destroy) take no lock, never wait for the writer, and touch no memory
- * that was given back. Every page is read once, and its answer is the state that it had at some moment
- * between the call and the return. Different pages of one answer may be of different moments: a set of
- * many pages is seen half done. With no writer at work the answer is exact. A sum (gmi_attrmap_count(),
- * gmi_attrmap_private_bytes()) may lag behind a set until that set has returned.
+ * Readers (everything else but destroy) take no lock, never wait for the writer, and touch no
+ * memory that was given back. Every page is read once, and its answer is the state that it had at
+ * some moment between the call and the return. Different pages of one answer may be of different
+ * moments: a set of many pages is seen half done. With no writer at work the answer is exact. A
+ * sum (gmi_attrmap_count(), gmi_attrmap_private_bytes()) may lag behind a set until that set has
+ * returned.
  *
  * A set, a load or a reserve that fails has changed nothing that a reader can see.
  *
- * A block that became uniform is one word in its parent. Its memory goes back to the allocator when no
- * reader can hold it: usually before the set returns, otherwise in a later set or in
- * gmi_attrmap_reclaim(). Two things stay, so that pages which change to and fro cost little: what the
- * last set merged at the ends of its range stays for one set more (at most two paths), and the words of
- * single gigabytes (8 bytes each, 16 KiB for 2 TiB) stay until their 2 TiB are set as a whole or
- * gmi_attrmap_reclaim() is called.
+ * A block that became uniform is one word in its parent. Its memory goes back to the allocator
+ * when no reader can hold it: usually before the set returns, otherwise in a later set or in
+ * gmi_attrmap_reclaim(). Two things stay, so that pages which change to and fro cost little: what
+ * the last set merged at the ends of its range stays for one set more (at most two paths), and the
+ * words of single gigabytes (8 bytes each, 16 KiB for 2 TiB) stay until their 2 TiB are set as a
+ * whole or gmi_attrmap_reclaim() is called.
  */
 
 #define GMI_ATTRMAP_LIMIT_MAX (UINT64_C(1) << 52)
@@ -80,13 +82,13 @@ int gmi_attrmap_set(struct gmi_attrmap *map, uint64_t start, uint64_t size, enum
 
 /**
  * gmi_attrmap_reserve() - Set aside what a later set of a range could need
- * @ret_reserve: to be given to gmi_attrmap_unreserve(), always and once
+ * @ret_reserve: to be given to gmi_attrmap_unreserve(), whatever happens
  *
- * Until gmi_attrmap_unreserve(), whatever other writers do in between, gmi_attrmap_set_reserved() does
- * not fail for the whole range, nor for a first or last part of it (that is: the range may be cut once,
- * where the kernel stopped). While any reservation is held the map gives no memory back; therefore
- * returning pages to states that they had since the reservation was made cannot fail either, which is
- * what a roll-back needs.
+ * Until gmi_attrmap_unreserve(), whatever other writers do in between, gmi_attrmap_set_reserved()
+ * does not fail for the whole range, nor for a first or last part of it (that is: the range may be
+ * cut once, where the kernel stopped). While any reservation is held the map gives no memory back;
+ * therefore returning pages to states that they had since the reservation was made cannot fail
+ * either, which is what a roll-back needs.
  *
  * Return: 0, -EINVAL, -ENOMEM
  */
@@ -103,6 +105,7 @@ int gmi_attrmap_reserve(struct gmi_attrmap *map, uint64_t start, uint64_t size,
 int gmi_attrmap_set_reserved(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve,
 			     uint64_t start, uint64_t size, enum gmem_state state);
 
+/* A reservation that is all zero, or was given back already, is fine. */
 void gmi_attrmap_unreserve(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve);
 
 /* Gives back all memory of uniform blocks that no reader and no reservation can need. */
@@ -175,9 +178,9 @@ int gmi_attrmap_save(struct gmi_attrmap *map, uint64_t start, uint64_t size,
 /**
  * gmi_attrmap_load() - Set many runs, all or none
  *
- * The runs may be hostile: each must be a valid range of this map, private or shared, and begin at or
- * behind the end of the one before it. Pages in no run keep their state. One run makes the map grow by
- * at most 44 KiB; who takes runs from others bounds their number.
+ * The runs may be hostile: each must be a valid range of this map, private or shared, and begin at
+ * or behind the end of the one before it. Pages in no run keep their state. One run makes the map
+ * grow by at most 44 KiB; who takes runs from others bounds their number.
  *
  * Return: 0, -EINVAL (checked before anything is changed), -ENOMEM
  */
@@ -186,25 +189,26 @@ int gmi_attrmap_load(struct gmi_attrmap *map, const struct gmi_attrmap_run *runs
 /*
  * From here on the layout, which only gmi_attrmap_lookup() and the tests may use.
  *
- *   top:   a word for each 2 TiB, in the map itself: one for most guests, 32 for 64 TiB, 2048 (16 KiB)
- *          for all that 52 bits of guest address can name
- *   dir:   a word for each 1G of one word of the top. Its 2048 words make the tree four loads deep for
- *          every size of guest; a map below 2 TiB has shorter ones.
+ *   top:   a word for each 2 TiB, in the map itself: one for most guests, 32 for 64 TiB, 2048
+ *          (16 KiB) for all that 52 bits of guest address can name
+ *   dir:   a word for each 1G of one word of the top. Its 2048 words make the tree four loads deep
+ *          for every size of guest; a map below 2 TiB has shorter ones.
  *   table: a number for each 2M of one word of a dir, and the leaves of this 1G
  *   leaf:  a bit for each 4K
  *
  * The alternative of one directory sized to the limit would be 512 KiB for 64 TiB and 32 MiB for 52
  * bits, before the first page is shared.
  *
- * A word is a child (a pointer; in a table 4 x (the leaf's number + 1); 0 for none) and two flags: UNIFORM,
- * and with it PRIVATE. A child of a uniform word is idle: it stays attached to its place, invisible to
- * readers, until no reader that came earlier can be in it, and is taken into use again when the place
- * splits before that. So a node serves one place only, a late reader in it finds a state that its pages
- * had while it was there, and the map never holds more than the full tree has.
+ * A word is a child (a pointer; in a table 4 x (the leaf's number + 1); 0 for none) and two flags:
+ * UNIFORM, and with it PRIVATE. A child of a uniform word is idle: it stays attached to its place,
+ * invisible to readers, until no reader that came earlier can be in it, and is taken into use
+ * again when the place splits before that. So a node serves one place only, a late reader in it
+ * finds a state that its pages had while it was there, and the map never holds more than the full
+ * tree has.
  *
- * Leaves have numbers, and tables hold them in chunks of 64, because an allocation of 64 bytes costs 80:
- * the worst case is 1.05 bits a page including the allocator's headers. The pointers to the chunks fill one
- * cache line, which is fetched while the slot is.
+ * Leaves have numbers, and tables hold them in chunks of 64, because an allocation of 64 bytes
+ * costs 80: the worst case is 1.05 bits a page including the allocator's headers. The pointers to
+ * the chunks fill one cache line, which is fetched while the slot is.
  */
 
 #define GMI_ATTRMAP_UNIFORM UINT64_C(1)
@@ -258,8 +262,7 @@ struct gmi_attrmap_table {
 
 struct gmi_attrmap {
 	uint64_t limit;
-	uint64_t
-		end; /* of what the tree spans; pages behind the limit follow the last one before it */
+	uint64_t end; /* of what the tree spans; pages behind the limit follow the last */
 	uint32_t nr_top;
 	uint32_t nr_words; /* of each dir */
 	struct gmem_allocator alloc;

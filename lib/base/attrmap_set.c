@@ -133,9 +133,9 @@ static int64_t cover_word(const struct change *ch, _Atomic uint64_t *at, unsigne
 	return (int64_t)(ch->state * pages - old);
 }
 
-/* A node whose private pages are none or all has nothing but uniform words of that state. A dir is so small
- * beside what it spans, and takes so long to fill, that it is not queued: it stays until its whole span is
- * set or gmi_attrmap_reclaim() looks for it. */
+/* A node whose private pages are none or all has nothing but uniform words of that state. A dir is
+ * so small beside what it spans, and takes so long to fill, that it is not queued: it stays until
+ * its whole span is set or gmi_attrmap_reclaim() looks for it. */
 static void merge_word(struct gmi_attrmap *map, _Atomic uint64_t *at, struct gmi_attrmap_node *node,
 		       unsigned shift)
 {

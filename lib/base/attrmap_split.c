@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The attribute map: the nodes that a change needs, attached idle before it and then taken into use. */
+/* The attribute map: nodes that a change needs, attached idle before it, then taken into use. */
 #include <string.h>
 
 #include "attrmap.h"
@@ -81,7 +81,7 @@ static int available_number(const struct gmi_attrmap_table *table)
 	return -1;
 }
 
-/* A slot with a leaf, live or idle, holds one number of 512; so a slot without one finds a number. */
+/* A slot holds at most one of the 512 numbers, so a slot without one finds one. */
 static bool attach_leaf(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve,
 			struct gmi_attrmap_table *table, unsigned slot)
 {
@@ -104,8 +104,8 @@ static bool attach_leaf(struct gmi_attrmap *map, struct gmi_attrmap_reserve *res
 	return true;
 }
 
-/* True where the change has nothing to split at this word. Below a uniform word that it does split the
- * words are stale, and nothing but the cover counts. */
+/* True where the change has nothing to split at this word. Below a uniform word that it does split
+ * the words are stale, and nothing but the cover counts. */
 static bool is_whole(const struct change *ch, uint64_t addr, unsigned shift, uint64_t word,
 		     bool *split)
 {
@@ -121,7 +121,7 @@ static int ensure_edge(const struct change *ch, struct gmi_attrmap_reserve *rese
 	struct gmi_attrmap *map = ch->map;
 	_Atomic uint64_t *at = &map->top[addr >> TOP_SHIFT];
 	unsigned slot = gmi_attrmap_index(addr, TABLE_SHIFT, GMI_ATTRMAP_TABLE_SLOTS);
-	bool split = ch->state == ANY_STATE;
+	bool split = false;
 	struct gmi_attrmap_node *node;
 
 	if (is_whole(ch, addr, TOP_SHIFT, load(at), &split))
@@ -165,9 +165,9 @@ int gmi_attrmap_ensure(const struct change *ch, struct gmi_attrmap_reserve *rese
 	return r;
 }
 
-/* Filling an idle node with one state. Only readers that came before it fell idle can be inside, and the
- * writer saw these come: so release order is enough here, where taking a child out of use in a live node
- * needs sequential consistency. */
+/* Filling an idle node with one state. Only readers that came before it fell idle can be inside,
+ * and the writer saw these come: so release order is enough here, where taking a child out of use
+ * in a live node needs sequential consistency. */
 
 static void fill_slot(struct gmi_attrmap *map, struct gmi_attrmap_table *table, unsigned slot,
 		      uint64_t state)

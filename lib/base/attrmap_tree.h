@@ -167,8 +167,8 @@ int gmi_attrmap_add_spare(struct gmi_attrmap *map, struct gmi_attrmap_reserve *r
 void gmi_attrmap_drop_spares(struct gmi_attrmap *map, struct gmi_attrmap_reserve *reserve);
 void gmi_attrmap_free_dead(const struct gmem_allocator *alloc, const struct graveyard *dead);
 
-/* attrmap_split.c. Attaches all that a change needs. Drops the lock for the allocator and begins anew
- * then, but keeps what is attached, since the caller holds the map. Returns 0 or -ENOMEM. */
+/* attrmap_split.c. Attaches all that a change needs. Drops the lock for the allocator and begins
+ * anew then, but keeps what is attached, since the caller holds the map. Returns 0 or -ENOMEM. */
 int gmi_attrmap_ensure(const struct change *ch, struct gmi_attrmap_reserve *reserve);
 
 /* Takes the idle child of a uniform word, or slot, into use. */

@@ -9,12 +9,12 @@
 
 /*
  * A reader brackets every walk with gmi_epoch_enter() and gmi_epoch_exit(). Neither waits, and
- * readers on different threads rarely touch the same cache line: each takes a slot of its own, chosen
- * by its stack, and writes into it the epoch in which it came.
+ * readers on different threads rarely touch the same cache line: each takes a slot of its own,
+ * chosen by its stack, and writes into it the epoch in which it came.
  *
- * The one writer takes an object out with a sequentially consistent store, remembers gmi_epoch_now()
- * as the object's tag and then calls gmi_epoch_advance(). The object is unreachable for all readers once
- * its tag is below gmi_epoch_oldest().
+ * The one writer takes an object out with a sequentially consistent store, remembers
+ * gmi_epoch_now() as the object's tag and then calls gmi_epoch_advance(). The object is
+ * unreachable for all readers once its tag is below gmi_epoch_oldest().
  *
  * Why that holds: whoever can hold the object entered before it was taken out, so its slot shows a
  * value <= tag. A reader whose slot the writer saw empty enters later in the single total order of
@@ -39,8 +39,8 @@ struct gmi_epoch {
 
 void gmi_epoch_init(struct gmi_epoch *epoch);
 
-/* Writer only. The epoch in which every reader inside came or a later one; UINT64_MAX without any,
- * 0 where that cannot be told because more readers are inside than there are slots. */
+/* Writer only. No reader that is inside came before this epoch: UINT64_MAX where none is inside, 0
+ * where that cannot be told because more are inside than there are slots. */
 uint64_t gmi_epoch_oldest(struct gmi_epoch *epoch);
 
 /* Writer only. */

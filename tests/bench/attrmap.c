@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prints what the attribute map costs in time and memory, beside a plain bitmap; decides nothing. */
+/* Prints what the attribute map costs in time and memory, beside a plain bitmap. */
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@
 #define ROUNDS 51
 
 /*
- * The plain bitmap: one bit a page, 1 is shared. A conversion asks whether the range is all private by
- * the position of the next set bit, looked for up to the bitmap's end and compared with the range's
- * end; and whether it is all shared likewise. Then it changes the bits.
+ * The plain bitmap: one bit a page, 1 is shared. A conversion asks whether the range is all private
+ * by the position of the next set bit, looked for up to the bitmap's end and compared with the
+ * range's end; and whether it is all shared likewise. Then it changes the bits.
  */
 struct bitmap {
 	uint64_t nr;

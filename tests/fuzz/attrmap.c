@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fuzzes the attribute map: operations read from bytes, against a map of a few hundred intervals. */
+/* Fuzzes the attribute map: operations read from bytes, against a few hundred intervals. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 		}                                                                                  \
 	} while (0)
 
-/* All ranges begin and end at points, so one state an interval between points is the whole truth. */
+/* All ranges begin and end at points, so one state an interval between them is the whole truth. */
 struct world {
 	const uint8_t *data;
 	size_t left;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The attribute map against one byte a page, without memory, with hostile runs, and with readers. */
+/* The attribute map against a byte a page, without memory, with hostile runs, with readers. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -65,7 +65,7 @@ static void end_map(struct heap *heap, struct gmi_attrmap *map)
 	EXPECT("blocks left", heap->blocks, 0);
 }
 
-/* --seed of a run: GMEM_TEST_SEED or the clock. */
+/* GMEM_TEST_SEED or the clock. */
 static uint64_t seed;
 
 static uint64_t next_random(uint64_t *state)
@@ -265,7 +265,7 @@ static struct gmi_attrmap_run *save(struct gmi_attrmap *map, size_t *ret_nr)
 	return runs;
 }
 
-/* How few leaves need how many chunks depends on history, the rest of the footprint does not. */
+/* A copy needs no more memory: only how well the leaves fill their chunks depends on history. */
 static void check_round_trip(struct model *m)
 {
 	struct gmi_attrmap *copy = new_map(&m->heap, m->pages * PAGE, GMEM_SHARED);
@@ -796,6 +796,7 @@ static void check_reserved(uint64_t start, uint64_t size, uint64_t done, bool di
 	EXPECT("outside", gmi_attrmap_set_reserved(map, &reserve, start, size + PAGE, GMEM_SHARED),
 	       -EINVAL);
 	gmi_attrmap_unreserve(map, &reserve);
+	gmi_attrmap_unreserve(map, &reserve);
 	EXPECT("spent", gmi_attrmap_set_reserved(map, &reserve, start, PAGE, GMEM_SHARED), -EINVAL);
 	gmi_attrmap_destroy(old);
 	end_map(&heap, map);
@@ -897,9 +898,9 @@ static void attrmap_epochs(struct gt *t)
 }
 
 /*
- * Readers during writes. Pages of STILL never change. The writer makes the pages of MOVING shared in
- * order, publishes how far it is, and makes them all private again; then also the merges at all levels
- * happen at once, by sets of the gigabytes around.
+ * Readers during writes. Pages of STILL never change. The writer makes the pages of MOVING shared
+ * in order, publishes how far it is, and makes them all private again; then also the merges at all
+ * levels happen at once, by sets of the gigabytes around.
  */
 #define STILL   (4 * G1)
 #define MOVING  (T2 - 2 * M2)
