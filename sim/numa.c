@@ -203,7 +203,7 @@ static int page_node(struct gmem_sim *sim, uint64_t addr)
 	if (!mapping)
 		return node_of(&policy, 0);
 	offset = (mapping->offset + (addr - mapping->addr)) & ~(uint64_t)(SIM_PAGE - 1);
-	ret = gmi_sim_allocate(sim, mapping->view->inode, offset, SIM_PAGE, &done);
+	ret = gmi_sim_allocate(sim, mapping->view->inode, offset, SIM_PAGE, false, &done);
 	if (ret)
 		return ret;
 	policy = policy_of(sim,

@@ -76,9 +76,35 @@ static uint64_t free_memory(struct gmem_sim *sim)
 	return used < sim->memory_limit ? sim->memory_limit - used : 0;
 }
 
-/* Allocates what is missing, page by page as kvm_gmem_allocate() does; @ret_done in bytes. */
+/* How far one step may go from @at: up to a change, as far as memory and the next signal allow. */
+static uint64_t step_end(const struct gmem_sim *sim, uint64_t at, uint64_t next, uint64_t end,
+			 uint64_t room, bool interruptible)
+{
+	uint64_t pages;
+
+	next = min(next, end);
+	next = at + min(next - at, room);
+	pages = (next - at) / SIM_PAGE;
+	if (interruptible && sim->interrupt_after < pages)
+		next = at + sim->interrupt_after * SIM_PAGE;
+	return next;
+}
+
+/* A signal is looked for before each page. */
+static bool take_signal(struct gmem_sim *sim)
+{
+	if (sim->interrupt_after)
+		return false;
+	sim->interrupt_after = UINT64_MAX;
+	return true;
+}
+
+/*
+ * Allocates what is missing, as kvm_gmem_allocate() does, page by page; @ret_done in bytes, valid on
+ * failure too.
+ */
 int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t offset, uint64_t size,
-		     uint64_t *ret_done)
+		     bool interruptible, uint64_t *ret_done)
 {
 	uint64_t end = offset + size;
 	uint64_t room = free_memory(sim) & ~(uint64_t)(SIM_PAGE - 1);
@@ -91,23 +117,17 @@ int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t off
 		bool there =
 			gmi_sim_rangemap_get(&inode->allocated, at, NOT_THERE, &next) != NOT_THERE;
 
-		if (!sim->interrupt_after) {
-			sim->interrupt_after = UINT64_MAX;
+		if (interruptible && take_signal(sim))
 			return -EINTR;
-		}
 		if (!there && !room)
 			return -ENOMEM;
-		next = min(next, end);
-		if (!there)
-			next = min(next, at + min(room, end - at));
-		if (sim->interrupt_after < (next - at) / SIM_PAGE)
-			next = at + sim->interrupt_after * SIM_PAGE;
+		next = step_end(sim, at, next, end, there ? UINT64_MAX : room, interruptible);
 		ret = note_pages(inode, at, next, task);
 		if (ret)
 			return ret;
 		if (!there)
 			room -= next - at;
-		if (sim->interrupt_after != UINT64_MAX)
+		if (interruptible && sim->interrupt_after != UINT64_MAX)
 			sim->interrupt_after -= (next - at) / SIM_PAGE;
 		*ret_done = next - offset;
 	}
@@ -170,5 +190,5 @@ int gmi_sim_fallocate(struct gmem_sim *sim, struct sim_inode *inode, int mode, i
 	}
 	if (start + bytes > inode->size)
 		return -EINVAL;
-	return gmi_sim_allocate(sim, inode, start, bytes, &done);
+	return gmi_sim_allocate(sim, inode, start, bytes, true, &done);
 }

@@ -74,6 +74,12 @@ static bool vm_is_dead(struct gmem_sim *sim, struct sim_vm *vm)
 	return !vm->vcpus && !vm->views && !gmi_sim_id_is_held(sim->control_fd, vm->object.id);
 }
 
+/* An ioctl under way holds the vCPU as its descriptor does. */
+static bool vcpu_is_used(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	return vcpu->users || gmi_sim_id_is_held(sim->control_fd, vcpu->object.id);
+}
+
 /* Frees the object where nothing refers to it any more. */
 static bool reap_object(struct gmem_sim *sim, struct sim_object *object)
 {
@@ -87,7 +93,7 @@ static bool reap_object(struct gmem_sim *sim, struct sim_object *object)
 		return true;
 	}
 	if (object->kind == SIM_VCPU) {
-		if (gmi_sim_id_is_held(sim->control_fd, object->id))
+		if (vcpu_is_used(sim, sim_container(object, struct sim_vcpu, object)))
 			return false;
 		gmi_sim_remove(sim, object);
 		gmi_sim_free_vcpu(sim, sim_container(object, struct sim_vcpu, object));

@@ -124,7 +124,8 @@ struct sim_vcpu {
 	struct sim_vm *vm;
 	struct sim_vcpu *next; /* of the same VM */
 	uint32_t number;
-	bool busy; /* a thread is in an ioctl that takes the vCPU's mutex */
+	bool busy;      /* a thread is in an ioctl that takes the vCPU's mutex */
+	uint32_t users; /* threads that are in one, or wait for it */
 	atomic_bool interrupted;
 	struct gmi_kvm_run *run;
 	struct sim_script *script;
@@ -222,6 +223,7 @@ int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg);
 int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number);
 void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 uint64_t gmi_sim_run_offset(const struct sim_vcpu *vcpu);
+void gmi_sim_free_script(struct sim_vcpu *vcpu);
 int gmi_sim_vcpu_ioctl(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg);
 void gmi_sim_enter_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 void gmi_sim_leave_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
@@ -250,7 +252,7 @@ void gmi_sim_release_view(struct gmem_sim *sim, struct sim_view *view);
 int gmi_sim_fallocate(struct gmem_sim *sim, struct sim_inode *inode, int mode, int64_t offset,
 		      int64_t size);
 int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t offset, uint64_t size,
-		     uint64_t *ret_done);
+		     bool interruptible, uint64_t *ret_done);
 void gmi_sim_punch(struct sim_inode *inode, uint64_t offset, uint64_t size);
 uint64_t gmi_sim_allocated(struct gmem_sim *sim);
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sim_model.h"
+#include "sim_guest.h"
 
 #define MAX_VCPUS    1024 /* KVM_CAP_MAX_VCPUS */
 #define MAX_VCPU_IDS 4096 /* KVM_CAP_MAX_VCPU_ID */
@@ -82,6 +82,7 @@ void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	munmap(vcpu->run, SIM_RUN_SIZE);
 	fallocate(sim->control_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		  (off_t)gmi_sim_run_offset(vcpu), SIM_RUN_SIZE);
+	gmi_sim_free_script(vcpu);
 	free(vcpu->state);
 	free(vcpu->cpuid);
 	free(vcpu);
@@ -90,6 +91,7 @@ void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 /* One thread at a time is inside a vCPU; the others wait, as for the kernel's vcpu->mutex. */
 void gmi_sim_enter_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 {
+	vcpu->users++;
 	while (vcpu->busy)
 		pthread_cond_wait(&sim->idle, &sim->lock);
 	vcpu->busy = true;
@@ -98,6 +100,7 @@ void gmi_sim_enter_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 void gmi_sim_leave_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 {
 	vcpu->busy = false;
+	vcpu->users--;
 	pthread_cond_broadcast(&sim->idle);
 }
 
@@ -222,6 +225,8 @@ static const struct {
 	int (*handle)(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);
 	uint32_t feature;
 } requests[] = {
+	{GMI_KVM_RUN, gmi_sim_run, 0},
+	{GMI_KVM_PRE_FAULT_MEMORY, gmi_sim_pre_fault, SIM_PRE_FAULT},
 	{GMI_KVM_SET_CPUID2, set_cpuid, 0},
 	{GMI_KVM_GET_CPUID2, get_cpuid, 0},
 	{GMI_KVM_SET_TSC_KHZ, accept_request, 0},

@@ -137,6 +137,229 @@ struct gmem_sim_stats {
  */
 int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret_stats);
 
+/**
+ * enum gmem_sim_op - what a scripted guest can do
+ *
+ * @GMEM_SIM_READ:      reads @size bytes at guest address @addr into @out, which may be NULL
+ * @GMEM_SIM_WRITE:     writes @size bytes from @in
+ * @GMEM_SIM_FILL:      writes gmem_sim_pattern(@value, address) to each 64-bit word
+ * @GMEM_SIM_CHECK:     reads and compares with that; differences are counted in the vCPU's info
+ * @GMEM_SIM_SUM:       adds the 64-bit words to the accumulator, modulo 2^64
+ * @GMEM_SIM_HYPERCALL: hypercall number @value with @args; the answer is in the vCPU's info
+ * @GMEM_SIM_OUT:       writes @value, @size bytes wide (1, 2 or 4), to port @addr; where @in is not
+ *                      NULL, the @size bytes there one by one, as a string instruction
+ * @GMEM_SIM_IN:        reads from port @addr, @size bytes wide, into the accumulator
+ * @GMEM_SIM_OUTS:      writes to port @addr the @size bytes at guest address @args[0], which KVM
+ *                      itself reads
+ * @GMEM_SIM_INS:       the other way round
+ * @GMEM_SIM_SET:       sets the accumulator to @value
+ * @GMEM_SIM_JUMP:      goes on with action @value, @args[0] times; 0 is without end
+ * @GMEM_SIM_HALT:      KVM_EXIT_HLT; the next KVM_RUN goes on behind it
+ * @GMEM_SIM_SHUTDOWN:  KVM_EXIT_SHUTDOWN, now and at each KVM_RUN
+ *
+ * The end of a script is a HALT for ever. Words are aligned: @addr and @size of FILL, CHECK and SUM
+ * are multiples of 8. Numbers are never reused.
+ */
+enum gmem_sim_op {
+	GMEM_SIM_READ = 0,
+	GMEM_SIM_WRITE = 1,
+	GMEM_SIM_FILL = 2,
+	GMEM_SIM_CHECK = 3,
+	GMEM_SIM_SUM = 4,
+	GMEM_SIM_HYPERCALL = 5,
+	GMEM_SIM_OUT = 6,
+	GMEM_SIM_IN = 7,
+	GMEM_SIM_OUTS = 8,
+	GMEM_SIM_INS = 9,
+	GMEM_SIM_SET = 10,
+	GMEM_SIM_JUMP = 11,
+	GMEM_SIM_HALT = 12,
+	GMEM_SIM_SHUTDOWN = 13,
+	GMEM_SIM_OP_COUNT
+};
+
+/* flags of struct gmem_sim_action */
+#define GMEM_SIM_MUST_FAULT  (UINT32_C(1) << 0) /* counted in the info where no exit came of it */
+#define GMEM_SIM_AS_PRIVATE  (UINT32_C(1) << 1) /* SNP, TDX: the guest means private memory */
+#define GMEM_SIM_AS_SHARED   (UINT32_C(1) << 2) /* SNP, TDX: the guest means shared memory */
+#define GMEM_SIM_ACCUMULATOR (UINT32_C(1) << 3) /* OUT: the accumulator, shifted right by @value */
+
+/**
+ * struct gmem_sim_action - one action of a scripted guest
+ * @op:    enum gmem_sim_op
+ * @flags: GMEM_SIM_… bits
+ * @addr:  guest address, in bytes, or a port
+ * @size:  bytes
+ * @value: see @op
+ * @args:  see @op
+ * @in:    bytes that the guest has; borrowed until the action is done
+ * @out:   where what the guest reads goes; borrowed until the action is done
+ */
+struct gmem_sim_action {
+	uint32_t op;
+	uint32_t flags;
+	uint64_t addr;
+	uint64_t size;
+	uint64_t value;
+	uint64_t args[4];
+	const void *in;
+	void *out;
+};
+
+/**
+ * gmem_sim_vcpu_script() - Give a vCPU its guest
+ * @sim:     a simulator
+ * @vcpu_fd: a vCPU of it
+ * @actions: what the guest does, in order; copied
+ * @count:   how many
+ *
+ * KVM_RUN runs actions until one needs the VMM, and returns as Linux would: with an exit in struct
+ * kvm_run, or with an error. The next KVM_RUN finishes that action, or tries it again after a fault.
+ * Bytes are really moved, in the memory that the guest of a real VM would see. A vCPU without a script
+ * leaves with KVM_EXIT_INTERNAL_ERROR, as one does that has no code to run.
+ *
+ * State:   replaces an earlier script, whose unfinished exit is forgotten.
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer or an action that makes no sense
+ *   -EBADF   @vcpu_fd is no vCPU of @sim
+ *   -EBUSY   the vCPU is running
+ *   -ENOMEM  out of memory
+ */
+int gmem_sim_vcpu_script(struct gmem_sim *sim, int vcpu_fd, const struct gmem_sim_action *actions,
+			 size_t count);
+
+/**
+ * struct gmem_sim_vcpu_info - how far a scripted guest came, and what it found
+ * @sz:               sizeof(struct gmem_sim_vcpu_info), set by the caller
+ * @action:           the action that is next or under way
+ * @accumulator:      the accumulator
+ * @hypercall_result: the answer to the last hypercall: 0, or negative in the guest's own numbers
+ * @faults:           accesses that KVM could not make: KVM_RUN failed
+ * @missed_faults:    actions with GMEM_SIM_MUST_FAULT that went through
+ * @mismatches:       words that CHECK found different
+ * @first_mismatch:   the guest address of the first
+ * @is_done:          1 at the end of the script
+ * @padding:          0
+ */
+struct gmem_sim_vcpu_info {
+	size_t sz;
+	uint64_t action;
+	uint64_t accumulator;
+	int64_t hypercall_result;
+	uint64_t faults;
+	uint64_t missed_faults;
+	uint64_t mismatches;
+	uint64_t first_mismatch;
+	uint32_t is_done;
+	uint32_t padding;
+};
+
+/**
+ * gmem_sim_vcpu_get_info() - Ask how a scripted guest is
+ * @sim:      a simulator
+ * @vcpu_fd:  a vCPU of it
+ * @ret_info: (in: @sz; out) the answer
+ *
+ * Threads: safe, also while the vCPU runs. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer or a wrong @sz
+ *   -EBADF   @vcpu_fd is no vCPU of @sim
+ */
+int gmem_sim_vcpu_get_info(struct gmem_sim *sim, int vcpu_fd, struct gmem_sim_vcpu_info *ret_info);
+
+/**
+ * gmem_sim_pattern() - The word that GMEM_SIM_FILL writes
+ * @seed: the action's @value
+ * @gpa:  guest address of the word
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: the word.
+ */
+uint64_t gmem_sim_pattern(uint64_t seed, uint64_t gpa);
+
+/**
+ * gmem_sim_interrupt() - Make a vCPU leave as for a signal
+ * @sim:     a simulator
+ * @vcpu_fd: a vCPU of it
+ *
+ * Its KVM_RUN, this one or the next, fails with EINTR; so does KVM_PRE_FAULT_MEMORY. Setting
+ * immediate_exit in struct kvm_run works too, as in Linux.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  @sim is NULL
+ *   -EBADF   @vcpu_fd is no vCPU of @sim
+ */
+int gmem_sim_interrupt(struct gmem_sim *sim, int vcpu_fd);
+
+/**
+ * gmem_sim_interrupt_after() - Have a signal arrive while pages are allocated
+ * @sim:   a simulator
+ * @pages: pages of 4 KiB until then; UINT64_MAX takes the wish back
+ *
+ * The fallocate() or KVM_PRE_FAULT_MEMORY that gets there stops with EINTR, once. Pages before that
+ * are kept.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  @sim is NULL
+ */
+int gmem_sim_interrupt_after(struct gmem_sim *sim, uint64_t pages);
+
+/**
+ * gmem_sim_pin() - Pin pages of a guest_memfd, as a device would
+ * @sim:    a simulator
+ * @fd:     a guest_memfd
+ * @offset: bytes, a multiple of 4096
+ * @size:   bytes, a multiple of 4096, inside the file
+ *
+ * Converting a pinned page to private in place fails with EAGAIN. Pins are counted and belong to the
+ * memory, not to @fd.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  @sim is NULL, a range unaligned, empty or outside the file
+ *   -EBADF   @fd is no guest_memfd of @sim
+ *   -ENOMEM  out of memory
+ */
+int gmem_sim_pin(struct gmem_sim *sim, int fd, uint64_t offset, uint64_t size);
+
+/**
+ * gmem_sim_unpin() - Undo gmem_sim_pin()
+ * @sim:    a simulator
+ * @fd:     a guest_memfd
+ * @offset: as for gmem_sim_pin(), or a part of it
+ * @size:   as for gmem_sim_pin(), or a part of it
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: as gmem_sim_pin(); -EINVAL also where a page is not pinned.
+ */
+int gmem_sim_unpin(struct gmem_sim *sim, int fd, uint64_t offset, uint64_t size);
+
+/**
+ * gmem_sim_poison() - Break memory of a guest_memfd
+ * @sim:    a simulator
+ * @fd:     a guest_memfd
+ * @offset: bytes, a multiple of 4096
+ * @size:   bytes, a multiple of 4096, inside the file
+ *
+ * A guest that touches it makes KVM_RUN fail with EHWPOISON and KVM_EXIT_MEMORY_FAULT. Punching the
+ * range gives fresh pages. Mappings of the host do not notice.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: as gmem_sim_pin().
+ */
+int gmem_sim_poison(struct gmem_sim *sim, int fd, uint64_t offset, uint64_t size);
+
 #ifdef __cplusplus
 }
 #endif
