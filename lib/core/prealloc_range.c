@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "errinfo.h"
+#include "file_make.h"
 #include "pool.h"
 #include "prealloc_job.h"
 #include "range.h"
@@ -39,11 +40,23 @@ static int advice_for_gmem(void)
 #endif
 }
 
+static int read_block_size(struct gmem_file *file, uint64_t *ret_size)
+{
+	int ret;
+
+	pthread_mutex_lock(&file->vm->lock);
+	ret = gmi_file_identify(file);
+	*ret_size = file->block_size;
+	pthread_mutex_unlock(&file->vm->lock);
+	return ret;
+}
+
 static int look_at_file(const struct gmem_prealloc *job, const struct gmem_prealloc_range *in,
 			struct gmi_prealloc_range *range)
 {
 	struct gmem_file *file = in->file;
 	bool touches = can_touch(file);
+	int ret;
 
 	if (file->vm->ctx != job->ctx)
 		return gmi_error(-EXDEV, "the file belongs to another context");
@@ -52,10 +65,12 @@ static int look_at_file(const struct gmem_prealloc *job, const struct gmem_preal
 					    "cannot touch");
 	if (job->opts.mode == GMEM_PREALLOC_READY && !touches)
 		return fail_host_access();
+	ret = read_block_size(file, &range->page_size);
+	if (ret)
+		return ret;
 	range->file = gmi_file_get(file);
 	range->fd = file->fd;
-	range->page_size = file->block_size;
-	range->is_hugetlb = file->block_size > GMEM_PAGE_SIZE;
+	range->is_hugetlb = range->page_size > GMEM_PAGE_SIZE;
 	range->allocates = true;
 	if (job->opts.mode != GMEM_PREALLOC_RESERVE && touches)
 		range->populates = advice_for_gmem();
