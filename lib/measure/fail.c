@@ -43,6 +43,10 @@ int gmi_opts_read(const void *opts, void *known, size_t known_size,
 	memcpy(&size, opts, sizeof(size));
 	if (size < sizeof(size))
 		return gmi_invalid(error, "the options say that they have %zu bytes", size);
+	/* No struct will ever fill a page: a size that was never set is not followed out of it. */
+	if (size > GMEM_PAGE_SIZE)
+		return gmi_fail(error, E2BIG, GMI_NO_OFFSET,
+				"the options say that they have %zu bytes", size);
 	if (size > known_size && !is_zero((const uint8_t *)opts + known_size, size - known_size))
 		return gmi_fail(error, E2BIG, GMI_NO_OFFSET,
 				"the options set a field that this version does not know");

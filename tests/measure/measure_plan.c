@@ -432,6 +432,9 @@ static void options(struct gt *t)
 	newer.opts.sz = 4;
 	expect_refused("no size", gmem_measure_plan(plan, &newer.opts, &b, &error), -EINVAL, &error,
 		       "the options say that they have 4 bytes");
+	newer.opts.sz = 5000;
+	expect_refused("never set", gmem_measure_plan(plan, &newer.opts, &b, &error), -E2BIG,
+		       &error, "the options say that they have 5000 bytes");
 	newer.opts = (struct gmem_measure_opts){.sz = sizeof(newer.opts), .flags = 2};
 	expect_refused("flags", gmem_measure_plan(plan, &newer.opts, &b, &error), -EINVAL, &error,
 		       "flags 0x2 are not known");
