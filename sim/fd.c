@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,6 +94,26 @@ int gmi_sim_new_fd(struct gmem_sim *sim, int hidden, enum sim_kind kind, bool cl
 	return fd;
 }
 
+/*
+ * RLIMIT_FSIZE holds for a memfd and not for a guest_memfd: as far as it may be raised it is, for a
+ * moment.
+ */
+static int set_size(int fd, uint64_t size)
+{
+	struct rlimit old, raised;
+	int ret;
+
+	if (getrlimit(RLIMIT_FSIZE, &old) < 0)
+		return -errno;
+	raised = (struct rlimit){.rlim_cur = old.rlim_max, .rlim_max = old.rlim_max};
+	if (old.rlim_cur < size)
+		setrlimit(RLIMIT_FSIZE, &raised);
+	ret = ftruncate(fd, (off_t)size) < 0 ? -errno : 0;
+	if (old.rlim_cur < size)
+		setrlimit(RLIMIT_FSIZE, &old);
+	return ret;
+}
+
 int gmi_sim_new_memory(const char *name, uint64_t size, uint64_t *ret_dev, uint64_t *ret_ino)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -101,8 +122,10 @@ int gmi_sim_new_memory(const char *name, uint64_t size, uint64_t *ret_dev, uint6
 
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0 || fstat(fd, &st) < 0) {
+	ret = set_size(fd, size);
+	if (!ret && fstat(fd, &st) < 0)
 		ret = -errno;
+	if (ret) {
 		close(fd);
 		return ret;
 	}

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* One instruction at a time on a real vCPU: 64-bit mode, one 4K page of guest memory in sight. */
+/* One instruction at a time: on a real vCPU in 64-bit mode, with one 4K page of guest memory in sight. */
 #include <cpuid.h>
 #include <linux/kvm.h>
 #include <sys/mman.h>
 
-#include "gt_guest.h"
+#include "gt_guest_sim.h"
 
 /* Pages of the guest's own memory. */
 enum { PAGE_PML4, PAGE_PDPT, PAGE_PD, PAGE_PT, PAGE_CODE, PAGE_STACK };
@@ -21,6 +21,12 @@ enum { PAGE_PML4, PAGE_PDPT, PAGE_PD, PAGE_PT, PAGE_CODE, PAGE_STACK };
 #define HLT   0xf4
 
 enum routine { READ, WRITE, OUT, OUTSB, INSB, VMCALL, VMMCALL };
+
+/* A script has no choice of two instructions for a hypercall. */
+static const enum gt_instruction instructions[] = {
+	[READ] = GT_READ, [WRITE] = GT_WRITE,      [OUT] = GT_OUT,           [OUTSB] = GT_OUTSB,
+	[INSB] = GT_INSB, [VMCALL] = GT_HYPERCALL, [VMMCALL] = GT_HYPERCALL,
+};
 
 #define ROUTINE_SIZE 16
 
@@ -40,7 +46,10 @@ struct gt_guest {
 	struct kvm_run *run;
 	uint64_t run_size;
 	uint8_t *memory;
-	bool pending; /* an exit that the next KVM_RUN completes */
+	bool pending;   /* an exit that the next KVM_RUN completes */
+	uint8_t byte;   /* that a scripted guest read */
+	uint8_t stored; /* that it writes; actions borrow it */
+	bool is_hypercall;
 };
 
 static uint64_t *table(struct gt_guest *guest, unsigned int page)
@@ -128,8 +137,10 @@ struct gt_guest *gt_guest_create(const struct gt *t, int vm)
 	guest->vcpu = gt_create_vcpu(t, vm);
 	MUST(guest->vcpu >= 0);
 	map_run_page(guest, kvm);
-	set_cpuid(guest, kvm);
-	set_long_mode(guest);
+	if (!t->sim) {
+		set_cpuid(guest, kvm);
+		set_long_mode(guest);
+	}
 	gt_close(t, kvm);
 	return guest;
 }
@@ -156,6 +167,9 @@ static uint64_t result_register(struct gt_guest *guest)
 {
 	struct kvm_regs regs = {0};
 
+	if (guest->t->sim)
+		return guest->is_hypercall ? gt_sim_hypercall_result(guest->t, guest->vcpu)
+					   : guest->byte;
 	if (gt_ioctl(guest->t, guest->vcpu, KVM_GET_REGS, &regs) < 0)
 		return 0;
 	return regs.rax;
@@ -196,10 +210,34 @@ static void complete_pending(struct gt_guest *guest)
 	guest->run->immediate_exit = 0;
 }
 
-static struct gt_exit run_routine(struct gt_guest *guest, enum routine routine,
+/* What the registers mean to the instruction, for a guest that is a script. */
+static void script_routine(struct gt_guest *guest, enum routine routine, uint64_t gpa,
+			   const struct kvm_regs *regs)
+{
+	const struct gt_sim_instruction instruction = {
+		.instruction = instructions[routine],
+		.gpa = gpa,
+		.port = (uint16_t)regs->rdx,
+		.value = &guest->stored,
+		.nr = regs->rax,
+		.args = {regs->rbx, regs->rcx, regs->rdx},
+		.byte = &guest->byte,
+	};
+
+	guest->byte = 0;
+	guest->stored = (uint8_t)regs->rax;
+	guest->is_hypercall = instruction.instruction == GT_HYPERCALL;
+	gt_sim_script(guest->t, guest->vcpu, &instruction);
+}
+
+static struct gt_exit run_routine(struct gt_guest *guest, enum routine routine, uint64_t gpa,
 				  struct kvm_regs regs)
 {
 	complete_pending(guest);
+	if (guest->t->sim) {
+		script_routine(guest, routine, gpa, &regs);
+		return gt_guest_resume(guest);
+	}
 	regs.rip = CODE_GVA + routine * ROUTINE_SIZE;
 	regs.rsp = STACK_GVA + GT_PAGE;
 	regs.rflags = 2;
@@ -217,14 +255,14 @@ struct gt_exit gt_guest_read(struct gt_guest *guest, uint64_t gpa)
 {
 	struct kvm_regs regs = {.rdi = look_at(guest, gpa)};
 
-	return run_routine(guest, READ, regs);
+	return run_routine(guest, READ, gpa, regs);
 }
 
 struct gt_exit gt_guest_write(struct gt_guest *guest, uint64_t gpa, uint8_t value)
 {
 	struct kvm_regs regs = {.rdi = look_at(guest, gpa), .rax = value};
 
-	return run_routine(guest, WRITE, regs);
+	return run_routine(guest, WRITE, gpa, regs);
 }
 
 static bool is_amd(void)
@@ -239,28 +277,28 @@ struct gt_exit gt_guest_hypercall(struct gt_guest *guest, uint64_t nr, uint64_t 
 {
 	struct kvm_regs regs = {.rax = nr, .rbx = arg0, .rcx = arg1, .rdx = arg2};
 
-	return run_routine(guest, is_amd() ? VMMCALL : VMCALL, regs);
+	return run_routine(guest, is_amd() ? VMMCALL : VMCALL, 0, regs);
 }
 
 struct gt_exit gt_guest_out(struct gt_guest *guest, uint16_t port, uint8_t value)
 {
 	struct kvm_regs regs = {.rax = value, .rdx = port};
 
-	return run_routine(guest, OUT, regs);
+	return run_routine(guest, OUT, 0, regs);
 }
 
 struct gt_exit gt_guest_outsb(struct gt_guest *guest, uint64_t gpa, uint16_t port)
 {
 	struct kvm_regs regs = {.rsi = look_at(guest, gpa), .rdx = port};
 
-	return run_routine(guest, OUTSB, regs);
+	return run_routine(guest, OUTSB, gpa, regs);
 }
 
 struct gt_exit gt_guest_insb(struct gt_guest *guest, uint16_t port, uint64_t gpa)
 {
 	struct kvm_regs regs = {.rdi = look_at(guest, gpa), .rdx = port};
 
-	return run_routine(guest, INSB, regs);
+	return run_routine(guest, INSB, gpa, regs);
 }
 
 bool gt_exit_is_done(const struct gt_exit *exit)
