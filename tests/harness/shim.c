@@ -65,9 +65,19 @@ static int shim_mmap(void *user, void *addr, uint64_t size, int prot, int flags,
 	FORWARD(GT_MMAP, mmap(shim->inner_user, addr, size, prot, flags, fd, offset, ret_addr));
 }
 
+/*
+ * Once it fails, and the caller tries again. Where it fails for ever the caller can do nothing; the mapping
+ * goes all the same then, so that other things left behind can be told from it.
+ */
 static int shim_munmap(void *user, void *addr, uint64_t size)
 {
-	FORWARD(GT_MUNMAP, munmap(shim->inner_user, addr, size));
+	struct gt_shim *shim = user;
+	bool fail = note(shim, GT_MUNMAP, 0);
+	int ret = 0;
+
+	if (!fail || shim->fail_on)
+		ret = shim->inner->munmap(shim->inner_user, addr, size);
+	return fail ? shim->fail_with : ret;
 }
 
 static int shim_madvise(void *user, void *addr, uint64_t size, int advice)
