@@ -103,6 +103,16 @@ static int exit_mmio(struct sim_vcpu *vcpu, uint64_t gpa, const uint8_t *data, u
 	return TO_USER;
 }
 
+/* A locked access to what is no memory: KVM cannot emulate that. */
+static int no_emulation(struct sim_vcpu *vcpu)
+{
+	vcpu->run->exit_reason = GMI_KVM_EXIT_INTERNAL_ERROR;
+	vcpu->run->internal = (struct gmi_kvm_exit_internal){
+		.suberror = GMI_KVM_INTERNAL_ERROR_EMULATION,
+	};
+	return TO_USER;
+}
+
 /* EFAULT from the host's memory comes without an exit reason, all else with one. */
 static int fail_access(struct sim_vcpu *vcpu, const struct sim_target *target, uint64_t gpa,
 		       int error)
@@ -160,6 +170,32 @@ static int do_access(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 			consume(script, script->chunk, size);
 	}
 	return ret ? fail_access(vcpu, &target, gpa, ret) : advance(script, size);
+}
+
+/* A word that several vCPUs share; one step is one access. */
+static int do_word(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+		   const struct gmem_sim_action *action)
+{
+	struct sim_target target;
+	uint64_t word;
+	int ret;
+
+	gmi_sim_resolve(sim, vcpu->vm, action->addr, action->op == GMEM_SIM_ADD, access_of(action),
+			&target);
+	if (target.kind == SIM_TO_FAULT)
+		return fail_access(vcpu, &target, action->addr, target.error);
+	if (target.kind == SIM_TO_MMIO)
+		return no_emulation(vcpu);
+	ret = gmi_sim_target_read(sim, &target, &word, sizeof(word));
+	if (!ret && action->op == GMEM_SIM_ADD) {
+		word += action->value;
+		ret = gmi_sim_target_write(sim, &target, &word, sizeof(word));
+	}
+	if (ret)
+		return fail_access(vcpu, &target, action->addr, ret);
+	if (action->op == GMEM_SIM_WAIT && word < action->value)
+		return CONTINUE;
+	return next_action(vcpu->script);
 }
 
 static int exit_io(struct sim_vcpu *vcpu, const struct gmem_sim_action *action, uint8_t direction,
@@ -258,7 +294,10 @@ static int do_hypercall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 
 static int do_set(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem_sim_action *action)
 {
-	vcpu->script->info.accumulator = action->value;
+	struct gmem_sim_vcpu_info *info = &vcpu->script->info;
+
+	info->accumulator =
+		action->flags & GMEM_SIM_MISMATCH ? info->first_mismatch : action->value;
 	return next_action(vcpu->script);
 }
 
@@ -268,6 +307,8 @@ static int do_jump(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	struct sim_script *script = vcpu->script;
 	uint64_t *jumps = &script->jumps[script->at];
 
+	if (action->flags & GMEM_SIM_MISMATCH && !script->info.mismatches)
+		return next_action(script);
 	if (action->args[0] && *jumps == action->args[0]) {
 		*jumps = 0;
 		return next_action(script);
@@ -304,6 +345,7 @@ static action_fn *const actions[GMEM_SIM_OP_COUNT] = {
 	[GMEM_SIM_OUT] = do_out,     [GMEM_SIM_IN] = do_in,
 	[GMEM_SIM_OUTS] = do_outs,   [GMEM_SIM_INS] = do_ins,
 	[GMEM_SIM_SET] = do_set,     [GMEM_SIM_JUMP] = do_jump,
+	[GMEM_SIM_ADD] = do_word,    [GMEM_SIM_WAIT] = do_word,
 	[GMEM_SIM_HALT] = do_halt,   [GMEM_SIM_SHUTDOWN] = do_shutdown,
 };
 
@@ -410,6 +452,9 @@ bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count)
 	case GMEM_SIM_OUTS:
 	case GMEM_SIM_INS:
 		return is_port_access(action);
+	case GMEM_SIM_ADD:
+	case GMEM_SIM_WAIT:
+		return !(action->addr % 8);
 	case GMEM_SIM_JUMP:
 		return action->value < count;
 	default:

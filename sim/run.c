@@ -52,6 +52,21 @@ static int halt(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	return 0;
 }
 
+/* A guest that waits for another vCPU leaves the processor to it. */
+static void pass_time(struct gmem_sim *sim, const struct sim_vcpu *vcpu)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+
+	if (vcpu->script->at < vcpu->script->count &&
+	    vcpu->script->action[vcpu->script->at].op == GMEM_SIM_WAIT) {
+		gmi_sim_unlock(sim);
+		nanosleep(&moment, NULL);
+		gmi_sim_lock(sim);
+		return;
+	}
+	gmi_sim_yield(sim);
+}
+
 /* Runs actions until one leaves. Others get in between any two steps. */
 static int run_actions(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 {
@@ -63,7 +78,7 @@ static int run_actions(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 		ret = gmi_sim_step(sim, vcpu);
 		if (ret <= 0)
 			break;
-		gmi_sim_yield(sim);
+		pass_time(sim, vcpu);
 		if (vcpu->vm->dead)
 			return -EIO;
 		if (is_interrupted(vcpu))

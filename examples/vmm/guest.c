@@ -17,14 +17,6 @@
 extern const uint8_t guest_hello[], guest_hello_end[];
 extern const uint8_t guest_memtest[], guest_memtest_end[];
 
-static void script_hello(struct vcpu *vcpu)
-{
-}
-
-static void script_memtest(struct vcpu *vcpu)
-{
-}
-
 static const struct guest guests[] = {
 	{
 		.name = "memtest",

@@ -120,6 +120,10 @@ const struct guest *guest_find(const char *name);
 void guest_list(FILE *out);
 void guest_load(struct machine *machine);
 
+/* script.c */
+void script_hello(struct vcpu *vcpu);
+void script_memtest(struct vcpu *vcpu);
+
 /* check.c */
 void check_memory(struct machine *machine);
 

@@ -153,12 +153,14 @@ int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret_stats);
  *                      itself reads
  * @GMEM_SIM_INS:       the other way round
  * @GMEM_SIM_SET:       sets the accumulator to @value
+ * @GMEM_SIM_ADD:       adds @value to the 64-bit word at guest address @addr, as one access
+ * @GMEM_SIM_WAIT:      waits until the 64-bit word at @addr is @value or more
  * @GMEM_SIM_JUMP:      goes on with action @value, @args[0] times; 0 is without end
  * @GMEM_SIM_HALT:      KVM_EXIT_HLT; the next KVM_RUN goes on behind it
  * @GMEM_SIM_SHUTDOWN:  KVM_EXIT_SHUTDOWN, now and at each KVM_RUN
  *
  * The end of a script is a HALT for ever. Words are aligned: @addr and @size of FILL, CHECK and SUM
- * are multiples of 8. Numbers are never reused.
+ * are multiples of 8, and so is @addr of ADD and WAIT. Numbers are never reused.
  */
 enum gmem_sim_op {
 	GMEM_SIM_READ = 0,
@@ -175,6 +177,8 @@ enum gmem_sim_op {
 	GMEM_SIM_JUMP = 11,
 	GMEM_SIM_HALT = 12,
 	GMEM_SIM_SHUTDOWN = 13,
+	GMEM_SIM_ADD = 14,
+	GMEM_SIM_WAIT = 15,
 	GMEM_SIM_OP_COUNT
 };
 
@@ -183,6 +187,8 @@ enum gmem_sim_op {
 #define GMEM_SIM_AS_PRIVATE  (UINT32_C(1) << 1) /* SNP, TDX: the guest means private memory */
 #define GMEM_SIM_AS_SHARED   (UINT32_C(1) << 2) /* SNP, TDX: the guest means shared memory */
 #define GMEM_SIM_ACCUMULATOR (UINT32_C(1) << 3) /* OUT: the accumulator, shifted right by @value */
+#define GMEM_SIM_MISMATCH                                                                          \
+	(UINT32_C(1) << 4) /* JUMP: only if CHECK found a difference; SET: where */
 
 /**
  * struct gmem_sim_action - one action of a scripted guest
