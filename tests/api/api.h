@@ -16,7 +16,7 @@
 /* What a case works with. Members that it makes are released by fixture_close(). */
 struct api {
 	const struct gt *t;
-	struct gt_shim *shim; /* under @ctx */
+	struct gmem_shim *shim; /* under @ctx */
 	struct gt_heap heap;
 	struct traits traits;
 	uint32_t vm_type;

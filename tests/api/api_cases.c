@@ -10,7 +10,7 @@ static void run_for(const struct gt *t, uint32_t vm_type)
 
 	fixture_open(&api, t, vm_type);
 	c->setup(&api);
-	gt_shim_reset(api.shim);
+	gmem_shim_reset(api.shim);
 	ret = c->act(&api);
 	EXPECT_CASE("succeeds", c->name, ret < 0 ? ret : 0, 0);
 	if (ret >= 0)

@@ -17,9 +17,7 @@ void fixture_open(struct api *api, const struct gt *t, uint32_t vm_type)
 	api->t = t;
 	api->vm_type = vm_type;
 	api->fd = api->other_fd = -1;
-	api->shim = calloc(1, sizeof(*api->shim));
-	MUST(api->shim);
-	gt_shim_init(api->shim, t);
+	MUST(gmem_shim_create(t->ops, t->user, &api->shim) == 0);
 	gt_heap_reset(&api->heap);
 	api->traits = traits_of(t);
 }
@@ -45,7 +43,7 @@ void fixture_close(struct api *api)
 	if (api->other_fd >= 0)
 		gt_close(api->t, api->other_fd);
 	EXPECT("memory of the allocator", (int64_t)api->heap.in_use, 0);
-	free(api->shim);
+	gmem_shim_unref(api->shim);
 }
 
 void make_ctx(struct api *api)
@@ -53,7 +51,7 @@ void make_ctx(struct api *api)
 	struct gmem_allocator allocator = gt_heap_allocator(&api->heap);
 	GMEM_INIT(gmem_ctx_opts, opts);
 
-	opts.sys = &gt_shim_ops;
+	opts.sys = gmem_shim_ops();
 	opts.sys_user = api->shim;
 	opts.allocator = &allocator;
 	MUST(gmem_ctx_create(&opts, &api->ctx) == 0);

@@ -136,7 +136,7 @@ static void profile_generation(struct gt *t)
 	static const struct {
 		const char *prefix;
 		enum generation generation;
-	} known[] = {{"v6.8", GEN_6_8}, {"v6.18", GEN_6_18}, {"v7.3", GEN_7_2}};
+	} known[] = {{"v6.8", GEN_6_8}, {"v6.18", GEN_6_18}, {"v7.3", GEN_7_2}, {"rfc", GEN_7_2}};
 	struct vm vm;
 	size_t i;
 

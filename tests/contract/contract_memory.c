@@ -162,7 +162,7 @@ static void shared_file_with_other_address(struct gt *t)
 	struct vm vm;
 
 	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
-	REQUIRE(vm.has_gmem_slots, "VMs of this type bind no files");
+	REQUIRE(vm.file_flags == GT_SHARED_FLAGS, "no shared files for this type of VM");
 	REQUIRE(vm_runs_natively(&vm), EMULATED);
 	open_fixture(&vm, 0, &f);
 	gt_close(t, f.file);

@@ -4,12 +4,13 @@
 
 #include "api.h"
 
-/* One failure that is tried: of a system call, of all from it on, or of an allocation. */
+/* One failure that is tried: of a system call, of it and all later of its kind, of an allocation. */
 struct fault {
 	enum { ONE_CALL, ALL_CALLS, ALLOCATION } what;
-	size_t at;
+	size_t at;      /* index among all calls or allocations */
+	size_t at_kind; /* index among the calls of its kind */
 	int error;
-	struct gt_call call;
+	struct gmem_shim_call call;
 };
 
 struct sweep {
@@ -28,8 +29,8 @@ static const char *name_of(const struct fault *fault)
 		snprintf(name, sizeof(name), "allocation %zu", fault->at);
 	else
 		snprintf(name, sizeof(name), "call %zu, %s%s: %s", fault->at,
-			 gt_call_name(fault->call),
-			 fault->what == ALL_CALLS ? " and all later" : "",
+			 gt_call_name(&fault->call),
+			 fault->what == ALL_CALLS ? " and all later ones" : "",
 			 gt_errno_name(fault->error));
 	return name;
 }
@@ -37,17 +38,21 @@ static const char *name_of(const struct fault *fault)
 static void arm(struct api *api, const struct fault *fault)
 {
 	gt_heap_reset(&api->heap);
-	gt_shim_reset(api->shim);
+	gmem_shim_reset(api->shim);
 	if (fault->what == ALLOCATION)
 		api->heap.fail_at = fault->at;
+	else if (fault->what == ONE_CALL)
+		MUST(gmem_shim_fail(api->shim, GMEM_CALL_ANY, 0, fault->at + 1, fault->error, 0) ==
+		     0);
 	else
-		gt_shim_arm(api->shim, fault->at, fault->error, fault->what == ALL_CALLS);
+		MUST(gmem_shim_fail(api->shim, fault->call.call, fault->call.request,
+				    fault->at_kind + 1, fault->error, GMEM_SHIM_EVERY) == 0);
 }
 
 static void disarm(struct api *api)
 {
 	gt_heap_reset(&api->heap);
-	gt_shim_reset(api->shim);
+	gmem_shim_reset(api->shim);
 }
 
 /* The record of a failure is of this failure. */
@@ -116,7 +121,7 @@ static void try_fault(struct sweep *s, const struct fault *fault)
 	before = state_of(api);
 	arm(api, fault);
 	ret = s->c->act(api);
-	failed = api->shim->failed || api->heap.failed;
+	failed = gmem_shim_injected(api->shim) || api->heap.failed;
 	disarm(api);
 	if (fault->what == ALL_CALLS)
 		EXPECT_CASE("failed or done", name_of(fault), ret > 0 ? 0 : ret, ret < 0 ? ret : 0);
@@ -129,48 +134,66 @@ static void try_fault(struct sweep *s, const struct fault *fault)
 	s->tried++;
 }
 
-static void sweep_call(struct sweep *s, size_t at, struct gt_call call)
+static size_t count_of_kind(const struct gmem_shim_call *calls, size_t count)
 {
-	struct fault fault = {.at = at, .call = call};
+	size_t i, same = 0;
+
+	for (i = 0; i < count; i++)
+		same += calls[i].call == calls[count].call &&
+			(calls[i].call != GMEM_CALL_IOCTL ||
+			 calls[i].request == calls[count].request);
+	return same;
+}
+
+/* Where munmap() never works, mappings have to stay. */
+static void sweep_call(struct sweep *s, const struct gmem_shim_call *calls, size_t at)
+{
+	struct fault fault = {.at = at, .at_kind = count_of_kind(calls, at), .call = calls[at]};
 	const int *error;
 
-	for (error = gt_call_errors(call); *error; error++) {
+	if (fault.call.call != GMEM_CALL_IOCTL)
+		fault.call.request = 0;
+	for (error = gt_call_errors(&fault.call); *error; error++) {
 		fault.error = *error;
 		fault.what = ONE_CALL;
 		try_fault(s, &fault);
 		fault.what = ALL_CALLS;
-		try_fault(s, &fault);
+		if (fault.call.call != GMEM_CALL_MUNMAP)
+			try_fault(s, &fault);
 	}
 }
 
 /* One run without failures counts what there is to fail. */
-static void count(struct sweep *s, struct gt_call *calls, size_t *ret_calls,
-		  size_t *ret_allocations)
+static struct gmem_shim_call *count(struct sweep *s, size_t *ret_calls, size_t *ret_allocations)
 {
 	struct api *api = &s->api;
+	struct gmem_shim_call *calls;
+	size_t i;
 
 	fixture_open(api, s->t, s->vm_type);
 	s->c->setup(api);
 	disarm(api);
-	MUST(s->c->act(api) >= 0 && api->shim->count <= GT_CALLS_MAX);
-	*ret_calls = api->shim->count;
+	MUST(s->c->act(api) >= 0);
+	*ret_calls = gt_calls(api->shim);
 	*ret_allocations = api->heap.count;
-	memcpy(calls, api->shim->calls, sizeof(api->shim->calls));
+	calls = calloc(*ret_calls + 1, sizeof(*calls));
+	MUST(calls);
+	for (i = 0; i < *ret_calls; i++)
+		MUST(gmem_shim_read(api->shim, i, &calls[i]) == 0);
 	s->c->check(api);
 	fixture_close(api);
+	return calls;
 }
 
 static void run_for(const struct gt *t, uint32_t vm_type)
 {
 	struct sweep s = {.t = t, .c = t->data, .vm_type = vm_type};
-	struct gt_call *made = calloc(GT_CALLS_MAX, sizeof(*made));
 	struct fault fault = {.what = ALLOCATION};
 	size_t calls, allocations, i;
+	struct gmem_shim_call *made = count(&s, &calls, &allocations);
 
-	MUST(made);
-	count(&s, made, &calls, &allocations);
 	for (i = 0; i < calls; i++)
-		sweep_call(&s, i, made[i]);
+		sweep_call(&s, made, i);
 	for (i = 0; i < allocations; i++) {
 		fault.at = i;
 		try_fault(&s, &fault);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One instruction at a time: on a real vCPU in 64-bit mode, with one 4K page of guest memory in sight. */
+/* One instruction at a time on a real vCPU: 64-bit mode, one 4K page of guest memory in sight. */
 #include <cpuid.h>
 #include <linux/kvm.h>
-#include <sys/mman.h>
 
-#include "gt_guest_sim.h"
+#include "gt_guest_backend.h"
 
 /* Pages of the guest's own memory. */
 enum { PAGE_PML4, PAGE_PDPT, PAGE_PD, PAGE_PT, PAGE_CODE, PAGE_STACK };
@@ -20,36 +19,20 @@ enum { PAGE_PML4, PAGE_PDPT, PAGE_PD, PAGE_PT, PAGE_CODE, PAGE_STACK };
 #define FLUSH 0x0f, 0x20, 0xd9, 0x0f, 0x22, 0xd9
 #define HLT   0xf4
 
-enum routine { READ, WRITE, OUT, OUTSB, INSB, VMCALL, VMMCALL };
-
-/* A script has no choice of two instructions for a hypercall. */
-static const enum gt_instruction instructions[] = {
-	[READ] = GT_READ, [WRITE] = GT_WRITE,      [OUT] = GT_OUT,           [OUTSB] = GT_OUTSB,
-	[INSB] = GT_INSB, [VMCALL] = GT_HYPERCALL, [VMMCALL] = GT_HYPERCALL,
-};
+/* One routine an instruction; the hypercall of AMD comes behind that of Intel. */
+#define VMCALL  GT_HYPERCALL
+#define VMMCALL (GT_HYPERCALL + 1)
 
 #define ROUTINE_SIZE 16
 
 static const uint8_t code[][ROUTINE_SIZE] = {
-	[READ] = {FLUSH, 0x31, 0xc0, 0x8a, 0x07, HLT}, /* xor %eax,%eax; mov (%rdi),%al */
-	[WRITE] = {FLUSH, 0x88, 0x07, HLT},            /* mov %al,(%rdi) */
-	[OUT] = {0xee, HLT},
-	[OUTSB] = {FLUSH, 0x6e, HLT},
-	[INSB] = {FLUSH, 0x6c, HLT},
+	[GT_READ] = {FLUSH, 0x31, 0xc0, 0x8a, 0x07, HLT}, /* xor %eax,%eax; mov (%rdi),%al */
+	[GT_WRITE] = {FLUSH, 0x88, 0x07, HLT},            /* mov %al,(%rdi) */
+	[GT_OUT] = {0xee, HLT},
+	[GT_OUTSB] = {FLUSH, 0x6e, HLT},
+	[GT_INSB] = {FLUSH, 0x6c, HLT},
 	[VMCALL] = {0x0f, 0x01, 0xc1, HLT},
 	[VMMCALL] = {0x0f, 0x01, 0xd9, HLT},
-};
-
-struct gt_guest {
-	const struct gt *t;
-	int vcpu;
-	struct kvm_run *run;
-	uint64_t run_size;
-	uint8_t *memory;
-	bool pending;   /* an exit that the next KVM_RUN completes */
-	uint8_t byte;   /* that a scripted guest read */
-	uint8_t stored; /* that it writes; actions borrow it */
-	bool is_hypercall;
 };
 
 static uint64_t *table(struct gt_guest *guest, unsigned int page)
@@ -112,137 +95,19 @@ static void set_long_mode(struct gt_guest *guest)
 	MUST(gt_ioctl(guest->t, guest->vcpu, KVM_SET_SREGS, &sregs) == 0);
 }
 
-static void map_run_page(struct gt_guest *guest, int kvm)
+static void prepare(struct gt_guest *guest, int kvm)
 {
-	void *run;
-	int size = gt_ioctl(guest->t, kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
-
-	MUST(size > 0);
-	guest->run_size = (uint64_t)size;
-	MUST(gt_map(guest->t, guest->vcpu, 0, guest->run_size, &run) == 0);
-	guest->run = run;
-}
-
-struct gt_guest *gt_guest_create(const struct gt *t, int vm)
-{
-	struct gt_guest *guest = calloc(1, sizeof(*guest));
-	int kvm = gt_open_kvm(t);
-
-	MUST(guest && kvm >= 0);
-	guest->t = t;
-	guest->memory = gt_anonymous(t, GT_GUEST_SIZE);
 	build_memory(guest);
-	MUST(gt_set_region(t, vm, GT_GUEST_SLOT, 0, GT_GUEST_GPA, GT_GUEST_SIZE, guest->memory) ==
-	     0);
-	guest->vcpu = gt_create_vcpu(t, vm);
-	MUST(guest->vcpu >= 0);
-	map_run_page(guest, kvm);
-	if (!t->sim) {
-		set_cpuid(guest, kvm);
-		set_long_mode(guest);
-	}
-	gt_close(t, kvm);
-	return guest;
+	set_cpuid(guest, kvm);
+	set_long_mode(guest);
 }
 
-void gt_guest_destroy(struct gt_guest *guest)
+static bool is_amd(void)
 {
-	gt_unmap(guest->t, guest->run, guest->run_size);
-	gt_unmap(guest->t, guest->memory, GT_GUEST_SIZE);
-	gt_close(guest->t, guest->vcpu);
-	free(guest);
-}
+	unsigned int a, b, c, d;
 
-int gt_guest_vcpu(const struct gt_guest *guest)
-{
-	return guest->vcpu;
-}
-
-struct gmi_kvm_run *gt_guest_run_page(const struct gt_guest *guest)
-{
-	return (struct gmi_kvm_run *)(void *)guest->run;
-}
-
-static uint64_t result_register(struct gt_guest *guest)
-{
-	struct kvm_regs regs = {0};
-
-	if (guest->t->sim)
-		return guest->is_hypercall ? gt_sim_hypercall_result(guest->t, guest->vcpu)
-					   : guest->byte;
-	if (gt_ioctl(guest->t, guest->vcpu, KVM_GET_REGS, &regs) < 0)
-		return 0;
-	return regs.rax;
-}
-
-static struct gt_exit read_exit(struct gt_guest *guest, int ret)
-{
-	const struct gmi_kvm_run *run = gt_guest_run_page(guest);
-	struct gt_exit exit = {.ret = ret, .reason = run->exit_reason};
-
-	memcpy(&exit.fault, &run->memory_fault, sizeof(exit.fault));
-	memcpy(&exit.hypercall, &run->hypercall, sizeof(exit.hypercall));
-	memcpy(&exit.mmio, &run->mmio, sizeof(exit.mmio));
-	memcpy(&exit.io, &run->io, sizeof(exit.io));
-	if (exit.reason == KVM_EXIT_IO && exit.io.data_offset < guest->run_size)
-		exit.io_byte = ((const uint8_t *)run)[exit.io.data_offset];
-	if (ret == 0 && exit.reason == KVM_EXIT_HLT)
-		exit.value = result_register(guest);
-	return exit;
-}
-
-struct gt_exit gt_guest_resume(struct gt_guest *guest)
-{
-	struct gt_exit exit;
-
-	exit = read_exit(guest, gt_ioctl(guest->t, guest->vcpu, KVM_RUN, NULL));
-	guest->pending = exit.ret == 0 && exit.reason != KVM_EXIT_HLT;
-	return exit;
-}
-
-/* An exit for I/O is completed by the next KVM_RUN, before it runs anything. */
-static void complete_pending(struct gt_guest *guest)
-{
-	if (!guest->pending)
-		return;
-	guest->run->immediate_exit = 1;
-	gt_ioctl(guest->t, guest->vcpu, KVM_RUN, NULL);
-	guest->run->immediate_exit = 0;
-}
-
-/* What the registers mean to the instruction, for a guest that is a script. */
-static void script_routine(struct gt_guest *guest, enum routine routine, uint64_t gpa,
-			   const struct kvm_regs *regs)
-{
-	const struct gt_sim_instruction instruction = {
-		.instruction = instructions[routine],
-		.gpa = gpa,
-		.port = (uint16_t)regs->rdx,
-		.value = &guest->stored,
-		.nr = regs->rax,
-		.args = {regs->rbx, regs->rcx, regs->rdx},
-		.byte = &guest->byte,
-	};
-
-	guest->byte = 0;
-	guest->stored = (uint8_t)regs->rax;
-	guest->is_hypercall = instruction.instruction == GT_HYPERCALL;
-	gt_sim_script(guest->t, guest->vcpu, &instruction);
-}
-
-static struct gt_exit run_routine(struct gt_guest *guest, enum routine routine, uint64_t gpa,
-				  struct kvm_regs regs)
-{
-	complete_pending(guest);
-	if (guest->t->sim) {
-		script_routine(guest, routine, gpa, &regs);
-		return gt_guest_resume(guest);
-	}
-	regs.rip = CODE_GVA + routine * ROUTINE_SIZE;
-	regs.rsp = STACK_GVA + GT_PAGE;
-	regs.rflags = 2;
-	MUST(gt_ioctl(guest->t, guest->vcpu, KVM_SET_REGS, &regs) == 0);
-	return gt_guest_resume(guest);
+	/* "Auth", "Hygo" */
+	return __get_cpuid(0, &a, &b, &c, &d) && (b == signature_AMD_ebx || b == 0x6f677948);
 }
 
 static uint64_t look_at(struct gt_guest *guest, uint64_t gpa)
@@ -251,57 +116,41 @@ static uint64_t look_at(struct gt_guest *guest, uint64_t gpa)
 	return WINDOW_GVA + (gpa & (GT_PAGE - 1));
 }
 
-struct gt_exit gt_guest_read(struct gt_guest *guest, uint64_t gpa)
+static struct kvm_regs regs_of(struct gt_guest *guest, const struct gt_instruction *i)
 {
-	struct kvm_regs regs = {.rdi = look_at(guest, gpa)};
-
-	return run_routine(guest, READ, gpa, regs);
+	if (i->op == GT_HYPERCALL)
+		return (struct kvm_regs){
+			.rax = i->args[0], .rbx = i->args[1], .rcx = i->args[2], .rdx = i->args[3]};
+	return (struct kvm_regs){.rax = i->value,
+				 .rdx = i->port,
+				 .rsi = look_at(guest, i->gpa),
+				 .rdi = look_at(guest, i->gpa)};
 }
 
-struct gt_exit gt_guest_write(struct gt_guest *guest, uint64_t gpa, uint8_t value)
+static void load(struct gt_guest *guest, const struct gt_instruction *instruction)
 {
-	struct kvm_regs regs = {.rdi = look_at(guest, gpa), .rax = value};
+	struct kvm_regs regs = regs_of(guest, instruction);
+	unsigned int routine = instruction->op;
 
-	return run_routine(guest, WRITE, gpa, regs);
+	if (routine == GT_HYPERCALL && is_amd())
+		routine = VMMCALL;
+	regs.rip = CODE_GVA + routine * ROUTINE_SIZE;
+	regs.rsp = STACK_GVA + GT_PAGE;
+	regs.rflags = 2;
+	MUST(gt_ioctl(guest->t, guest->vcpu, KVM_SET_REGS, &regs) == 0);
 }
 
-static bool is_amd(void)
+static uint64_t value(struct gt_guest *guest)
 {
-	unsigned int a, b, c, d;
+	struct kvm_regs regs = {0};
 
-	return __get_cpuid(0, &a, &b, &c, &d) && (b == signature_AMD_ebx || b == 0x6f677948);
+	if (gt_ioctl(guest->t, guest->vcpu, KVM_GET_REGS, &regs) < 0)
+		return 0;
+	return regs.rax;
 }
 
-struct gt_exit gt_guest_hypercall(struct gt_guest *guest, uint64_t nr, uint64_t arg0, uint64_t arg1,
-				  uint64_t arg2)
-{
-	struct kvm_regs regs = {.rax = nr, .rbx = arg0, .rcx = arg1, .rdx = arg2};
-
-	return run_routine(guest, is_amd() ? VMMCALL : VMCALL, 0, regs);
-}
-
-struct gt_exit gt_guest_out(struct gt_guest *guest, uint16_t port, uint8_t value)
-{
-	struct kvm_regs regs = {.rax = value, .rdx = port};
-
-	return run_routine(guest, OUT, 0, regs);
-}
-
-struct gt_exit gt_guest_outsb(struct gt_guest *guest, uint64_t gpa, uint16_t port)
-{
-	struct kvm_regs regs = {.rsi = look_at(guest, gpa), .rdx = port};
-
-	return run_routine(guest, OUTSB, gpa, regs);
-}
-
-struct gt_exit gt_guest_insb(struct gt_guest *guest, uint16_t port, uint64_t gpa)
-{
-	struct kvm_regs regs = {.rdi = look_at(guest, gpa), .rdx = port};
-
-	return run_routine(guest, INSB, gpa, regs);
-}
-
-bool gt_exit_is_done(const struct gt_exit *exit)
-{
-	return exit->ret == 0 && exit->reason == KVM_EXIT_HLT;
-}
+const struct gt_guest_backend gt_guest_real = {
+	.prepare = prepare,
+	.load = load,
+	.value = value,
+};

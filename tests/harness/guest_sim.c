@@ -1,45 +1,58 @@
 /* SPDX-License-Identifier: MIT */
-/* One instruction at a time on a vCPU of the simulated kernel. */
+/* One instruction at a time as the script of a simulated vCPU. */
 #include <libgmem/sim.h>
 
-#include "gt_guest_sim.h"
+#include "gt_guest_backend.h"
 
-void gt_sim_script(const struct gt *t, int vcpu, const struct gt_sim_instruction *instruction)
+static void prepare(struct gt_guest *guest, int kvm)
 {
-	uint64_t gpa = instruction->gpa;
-	const struct gmem_sim_action actions[] = {
-		[GT_READ] = {.op = GMEM_SIM_READ, .addr = gpa, .size = 1, .out = instruction->byte},
-		[GT_WRITE] = {.op = GMEM_SIM_WRITE,
-			      .addr = gpa,
-			      .size = 1,
-			      .in = instruction->value},
-		[GT_OUT] = {.op = GMEM_SIM_OUT,
-			    .addr = instruction->port,
-			    .size = 1,
-			    .value = *instruction->value},
-		[GT_OUTSB] = {.op = GMEM_SIM_OUTS,
-			      .addr = instruction->port,
-			      .size = 1,
-			      .args = {gpa}},
-		[GT_INSB] = {.op = GMEM_SIM_INS,
-			     .addr = instruction->port,
-			     .size = 1,
-			     .args = {gpa}},
-		[GT_HYPERCALL] = {.op = GMEM_SIM_HYPERCALL,
-				  .value = instruction->nr,
-				  .args = {instruction->args[0], instruction->args[1],
-					   instruction->args[2]}},
-	};
-	struct gmem_sim_action script[] = {actions[instruction->instruction],
-					   {.op = GMEM_SIM_HALT}};
-
-	MUST(gmem_sim_vcpu_script(t->sim, vcpu, script, GT_COUNT(script)) == 0);
 }
 
-uint64_t gt_sim_hypercall_result(const struct gt *t, int vcpu)
+static struct gmem_sim_action action_of(struct gt_guest *guest, const struct gt_instruction *i)
 {
-	struct gmem_sim_vcpu_info info = {.sz = sizeof(info)};
+	switch (i->op) {
+	case GT_READ:
+		return (struct gmem_sim_action){
+			.op = GMEM_SIM_READ, .addr = i->gpa, .size = 1, .out = &guest->byte};
+	case GT_WRITE:
+		return (struct gmem_sim_action){
+			.op = GMEM_SIM_WRITE, .addr = i->gpa, .size = 1, .in = &i->value};
+	case GT_OUT:
+		return (struct gmem_sim_action){
+			.op = GMEM_SIM_OUT, .addr = i->port, .size = 1, .value = i->value};
+	case GT_OUTSB:
+		return (struct gmem_sim_action){
+			.op = GMEM_SIM_OUTS, .addr = i->port, .size = 1, .args = {i->gpa}};
+	case GT_INSB:
+		return (struct gmem_sim_action){
+			.op = GMEM_SIM_INS, .addr = i->port, .size = 1, .args = {i->gpa}};
+	case GT_HYPERCALL:
+		break;
+	}
+	return (struct gmem_sim_action){.op = GMEM_SIM_HYPERCALL,
+					.value = i->args[0],
+					.args = {i->args[1], i->args[2], i->args[3]}};
+}
 
-	MUST(gmem_sim_vcpu_get_info(t->sim, vcpu, &info) == 0);
+static void load(struct gt_guest *guest, const struct gt_instruction *instruction)
+{
+	const struct gmem_sim_action action = action_of(guest, instruction);
+
+	MUST(gmem_sim_vcpu_script(guest->t->sim, guest->vcpu, &action, 1) == 0);
+}
+
+static uint64_t value(struct gt_guest *guest)
+{
+	GMEM_INIT(gmem_sim_vcpu_info, info);
+
+	if (guest->current.op != GT_HYPERCALL)
+		return guest->byte;
+	MUST(gmem_sim_vcpu_get_info(guest->t->sim, guest->vcpu, &info) == 0);
 	return (uint64_t)info.hypercall_result;
 }
+
+const struct gt_guest_backend gt_guest_sim = {
+	.prepare = prepare,
+	.load = load,
+	.value = value,
+};
