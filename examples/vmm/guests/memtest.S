@@ -78,7 +78,7 @@ share_start:
 	add	(%r8), %rax
 	ret
 
-/* The word at an address is the address with its bits turned over: PATTERN of guest.c. */
+/* The word at an address is the address with its bits turned over. */
 fill:
 	cmp	%rcx, %rdi
 	jae	2f
