@@ -30,24 +30,21 @@ extern "C" {
  * Numbers are never reused; a program may ask an older library for a newer one and gets -EINVAL.
  */
 enum gmem_feature {
-	GMEM_FEATURE_GUEST_MEMFD =
-		0, /* KVM_CREATE_GUEST_MEMFD (6.8), for this type of VM (6.18 for default) */
+	GMEM_FEATURE_GUEST_MEMFD = 0, /* KVM_CREATE_GUEST_MEMFD (6.8; default VMs 6.18) */
 	GMEM_FEATURE_MMAP = 1,        /* files that the host can map: GMEM_FILE_MMAP (6.18) */
 	GMEM_FEATURE_INIT_SHARED = 2, /* files that start shared: GMEM_FILE_INIT_SHARED (6.18) */
 	GMEM_FEATURE_PRIVATE = 3,     /* memory that only the guest reaches */
 	GMEM_FEATURE_CONVERT_VM = 4,  /* KVM_SET_MEMORY_ATTRIBUTES on the VM, two backings (6.8) */
-	GMEM_FEATURE_CONVERT_INPLACE =
-		5,                     /* KVM_SET_MEMORY_ATTRIBUTES2 on the file (queued for 7.4) */
-	GMEM_FEATURE_MEMORY_FAULT = 6, /* KVM_EXIT_MEMORY_FAULT (6.8) */
-	GMEM_FEATURE_MAP_GPA_RANGE = 7, /* KVM_HC_MAP_GPA_RANGE can exit to the VMM (5.14) */
-	GMEM_FEATURE_PRE_FAULT = 8,     /* KVM_PRE_FAULT_MEMORY (6.11) */
-	GMEM_FEATURE_NUMA = 9,          /* mbind() on a mapping places the file's pages (6.19) */
-	GMEM_FEATURE_LINK = 10,         /* KVM_LINK_GUEST_MEMFD: GMEM_RFC_LINK (in no kernel) */
-	GMEM_FEATURE_HVA_VIEW =
-		11, /* a second VM on the same shared pages, by host address (6.18) */
-	GMEM_FEATURE_MOVE_CONTEXT = 12, /* KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM (5.16) */
-	GMEM_FEATURE_MIRROR = 13,       /* KVM_CAP_VM_COPY_ENC_CONTEXT_FROM (5.13) */
-	GMEM_FEATURE_READONLY = 14,     /* read-only memslots of host memory */
+	GMEM_FEATURE_CONVERT_INPLACE = 5, /* KVM_SET_MEMORY_ATTRIBUTES2 on the file (queued) */
+	GMEM_FEATURE_MEMORY_FAULT = 6,    /* KVM_EXIT_MEMORY_FAULT (6.8) */
+	GMEM_FEATURE_MAP_GPA_RANGE = 7,   /* KVM_HC_MAP_GPA_RANGE can exit to the VMM (5.14) */
+	GMEM_FEATURE_PRE_FAULT = 8,       /* KVM_PRE_FAULT_MEMORY (6.11) */
+	GMEM_FEATURE_NUMA = 9,            /* mbind() on a mapping places the file's pages (6.19) */
+	GMEM_FEATURE_LINK = 10,           /* KVM_LINK_GUEST_MEMFD: GMEM_RFC_LINK (in no kernel) */
+	GMEM_FEATURE_HVA_VIEW = 11,       /* a second VM on shared pages, by host address (6.18) */
+	GMEM_FEATURE_MOVE_CONTEXT = 12,   /* KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM (5.16) */
+	GMEM_FEATURE_MIRROR = 13,         /* KVM_CAP_VM_COPY_ENC_CONTEXT_FROM (5.13) */
+	GMEM_FEATURE_READONLY = 14,       /* read-only memslots of host memory */
 	GMEM_FEATURE_COUNT
 };
 

@@ -241,16 +241,21 @@ static struct gmi_answer ask_pre_fault(struct gmi_probe_run *run)
 	return answer.state == 1 ? try_pre_fault(run, answer) : answer;
 }
 
+/* Where pages can turn private in place, the second VM would lose them then: EFAULT. */
 static struct gmi_answer ask_hva_view(struct gmi_probe_run *run)
 {
 	struct gmi_answer answer;
 
 	if (!gmi_probe_needs(run, GMEM_FEATURE_INIT_SHARED,
-			     "files of this type of VM have no memory "
-			     "that the host may map",
+			     "files of this type of VM have no memory that the host may map",
 			     &answer))
 		return answer;
-	return gmi_yes("a mapping of a shared file is host memory, which any VM can bind");
+	if (gmi_probe_needs(run, GMEM_FEATURE_PRIVATE, "", &answer))
+		return gmi_no(
+			"pages of this type of VM can turn private, out of a mapping's reach");
+	return answer.known ? gmi_yes("a mapping of a shared file is host memory, which any VM can "
+				      "bind")
+			    : answer;
 }
 
 static bool is_sev(uint32_t vm_type)
