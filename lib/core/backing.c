@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The host memory of a bound range whose caller gave none. */
+#include <errno.h>
 #include <sys/mman.h>
 
 #include "core_slot.h"
 #include "errinfo.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008u /* Linux 6.3 */
+#endif
 
 enum backing {
 	BACKING_NONE,
@@ -40,9 +45,20 @@ static int map_file(struct gmem_slot *slot)
 	return 0;
 }
 
+/*
+ * From 6.3 on the kernel warns about a memfd that does not say whether it is a program, or refuses
+ * it (vm.memfd_noexec). Older ones, on which kernels are simulated, do not know the flag.
+ */
+static int create_memfd(const struct gmi_sys *sys)
+{
+	int fd = gmi_sys_memfd(sys, "gmem-shared", MFD_NOEXEC_SEAL);
+
+	return fd == -EINVAL ? gmi_sys_memfd(sys, "gmem-shared", 0) : fd;
+}
+
 static int make_memfd(const struct gmi_sys *sys, uint64_t size, int *ret_fd, void **ret_addr)
 {
-	int fd = gmi_sys_memfd(sys, "gmem-shared", 0);
+	int fd = create_memfd(sys);
 	int ret;
 
 	if (fd < 0)

@@ -130,12 +130,14 @@ static void put_stat(struct gmem_file *file, const struct gmem_sys_stat *stat)
 int gmi_file_identify(struct gmem_file *file)
 {
 	struct gmem_sys_stat stat;
-	int ret = file->has_inode ? 0 : gmi_sys_fstat(&file->vm->ctx->sys, file->fd, &stat);
+	int ret;
 
+	if (file->has_inode)
+		return 0;
+	ret = gmi_sys_fstat(&file->vm->ctx->sys, file->fd, &stat);
 	if (ret)
 		return gmi_error_call(ret, "fstat", "descriptor %d", file->fd);
-	if (!file->has_inode)
-		put_stat(file, &stat);
+	put_stat(file, &stat);
 	return 0;
 }
 
