@@ -104,6 +104,7 @@ int gmem_ctx_create(const struct gmem_ctx_opts *opts, struct gmem_ctx **ret_ctx)
  *
  * Return: 0, or -errno as gmem_ctx_create(), and
  *   -EINVAL      @kvm_fd is negative
+ *   -EBADF       @kvm_fd is not open
  */
 int gmem_ctx_borrow(int kvm_fd, const struct gmem_ctx_opts *opts, struct gmem_ctx **ret_ctx);
 
