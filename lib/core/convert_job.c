@@ -197,6 +197,19 @@ static int reserve(struct gmi_job *job, struct gmi_step *step)
 	return ret;
 }
 
+/* What a failed reservation had made already is not kept. */
+static int reserve_or_reclaim(struct gmi_job *job, struct gmi_step *step)
+{
+	int ret = reserve(job, step);
+
+	if (!ret)
+		return 0;
+	gmi_attrmap_reclaim(step->place.map);
+	if (step->is_marked)
+		gmi_attrmap_reclaim(step->part.slot->stale);
+	return gmi_error_memory();
+}
+
 static void commit(struct gmi_job *job, struct gmi_step *step)
 {
 	if (step->is_marked)
@@ -218,8 +231,9 @@ static int do_step(struct gmi_job *job, struct gmi_step *step)
 		gmi_error(-EINTR, "the caller's stop byte is set");
 		return gmi_at_gpa(step->part.gpa, step->part.size);
 	}
-	if (reserve(job, step))
-		return gmi_error_memory();
+	ret = reserve_or_reclaim(job, step);
+	if (ret)
+		return ret;
 	ret = apply(job, step);
 	if (ret)
 		release(job, step);

@@ -27,28 +27,22 @@ bool gmi_slot_has_two_backings(const struct gmem_slot *slot)
 	       !(slot->file->flags & GMEM_FILE_MMAP);
 }
 
-static int make_map(struct gmem_slot *slot, struct gmi_attrmap **map)
+int gmi_discard_prepare(struct gmem_slot *slot)
 {
-	if (*map)
+	const struct gmem_allocator *allocator = &slot->vm->ctx->allocator;
+	int ret;
+
+	if (!gmi_slot_has_two_backings(slot))
 		return 0;
-	return gmi_attrmap_create(&slot->vm->ctx->allocator, slot->gpa.size, GMEM_SHARED, map);
-}
-
-static int make_maps(struct gmem_slot *slot)
-{
-	int ret = make_map(slot, &slot->stale);
-
-	return ret ? ret : make_map(slot, &slot->pending);
+	ret = gmi_attrmap_create(allocator, slot->gpa.size, GMEM_SHARED, &slot->stale);
+	return ret ? ret
+		   : gmi_attrmap_create(allocator, slot->gpa.size, GMEM_SHARED, &slot->pending);
 }
 
 int gmi_discard_reserve(const struct gmi_part *part, struct gmi_attrmap_reserve *ret_hold)
 {
-	int ret = make_maps(part->slot);
-
-	if (!ret)
-		ret = gmi_attrmap_reserve(part->slot->stale, part->gpa - part->slot->gpa.start,
-					  part->size, ret_hold);
-	return ret;
+	return gmi_attrmap_reserve(part->slot->stale, part->gpa - part->slot->gpa.start, part->size,
+				   ret_hold);
 }
 
 /* In these maps private stands for marked. */
@@ -69,12 +63,13 @@ static void count_pending(struct gmem_slot *slot, uint64_t before)
 }
 
 /* Where there is no memory to mark a page otherwise it stays marked: it is discarded once more. */
-static void set_pending(struct gmem_slot *slot, uint64_t delta, uint64_t size, bool pending)
+static int set_pending(struct gmem_slot *slot, uint64_t delta, uint64_t size, bool pending)
 {
 	uint64_t before = gmi_attrmap_private_bytes(slot->pending);
+	int ret = gmi_attrmap_set(slot->pending, delta, size, pending ? GMEM_PRIVATE : GMEM_SHARED);
 
-	gmi_attrmap_set(slot->pending, delta, size, pending ? GMEM_PRIVATE : GMEM_SHARED);
 	count_pending(slot, before);
+	return ret;
 }
 
 static uint64_t marked_bytes(struct gmi_attrmap *map)
@@ -205,7 +200,7 @@ static void discard_fresh_part(const struct gmi_part *part)
 	uint64_t size;
 	int state = gmi_part_state(slot->vm, part, 0, &size);
 
-	if (discard_run(slot, range, state) && !make_maps(slot))
+	if (discard_run(slot, range, state))
 		gmi_attrmap_set(slot->stale, range.start, range.size, GMEM_PRIVATE);
 }
 
@@ -232,12 +227,16 @@ static struct gmem_range touched_pages(const struct gmem_slot *slot, struct gmem
 	return (struct gmem_range){.start = start, .size = end - start};
 }
 
+/* What cannot be noted for later is discarded now. */
 static void defer(struct gmem_slot *slot, uint64_t start, uint64_t end)
 {
 	struct gmem_range marked;
+	uint64_t done = 0;
 
 	for (; next_marked(slot->stale, start, end, &marked); start = marked.start + marked.size)
-		set_pending(slot, marked.start, marked.size, true);
+		if (set_pending(slot, marked.start, marked.size, true))
+			discard_marked(slot, slot->stale, marked.start, marked.start + marked.size,
+				       &done);
 }
 
 static bool is_over_budget(const struct gmi_attrs *attrs, uint64_t size)
@@ -253,8 +252,10 @@ static void settle_part(const struct gmi_part *part, uint32_t policy)
 	struct gmem_range range = {.start = delta, .size = part->size};
 	uint64_t done = 0;
 
-	if (policy == GMEM_DISCARD_KEEP)
-		return set_pending(slot, delta, part->size, false);
+	if (policy == GMEM_DISCARD_KEEP) {
+		set_pending(slot, delta, part->size, false);
+		return;
+	}
 	if (policy == GMEM_DISCARD_DEFER && !is_over_budget(&slot->vm->attrs, part->size))
 		return defer(slot, delta, delta + part->size);
 	range = touched_pages(slot, range);

@@ -8,6 +8,9 @@
 /* Where a bound range has one backing, nothing is ever stale. */
 bool gmi_slot_has_two_backings(const struct gmem_slot *slot);
 
+/* Makes the maps of a range that is to be bound. 0 or -ENOMEM; gmi_discard_forget() undoes it. */
+int gmi_discard_prepare(struct gmem_slot *slot);
+
 /* Sets aside the memory to mark a part stale, so that marking it cannot fail. 0 or -ENOMEM. */
 int gmi_discard_reserve(const struct gmi_part *part, struct gmi_attrmap_reserve *ret_hold);
 void gmi_discard_mark(const struct gmi_part *part, struct gmi_attrmap_reserve *hold);

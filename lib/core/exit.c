@@ -92,8 +92,10 @@ static int serve(struct gmem_vm *vm, struct gmem_exit *exit)
 {
 	int ret = convert_part(vm, exit);
 
-	if (ret && ret != -EINTR)
+	if (ret && ret != -EINTR) {
+		exit->done = 0;
 		return ret;
+	}
 	if (ret == -EINTR || exit->done < exit->size)
 		exit->disposition = GMEM_EXIT_AGAIN;
 	else
@@ -118,7 +120,7 @@ static uint64_t answer(const struct gmem_vm *vm, int error)
 static void refuse(struct gmem_vm *vm, struct gmi_kvm_run *run, struct gmem_exit *exit, int error)
 {
 	run->hypercall.ret = answer(vm, error);
-	exit->flags |= GMEM_EXIT_REFUSED;
+	exit->flags = GMEM_EXIT_REFUSED;
 	exit->error = error;
 	finish(exit);
 }

@@ -295,7 +295,9 @@ static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slo
 	if (!slot)
 		return gmi_error_memory();
 	pthread_mutex_lock(&vm->bind_lock);
-	ret = act(slot, opts, adopt);
+	ret = gmi_discard_prepare(slot) ? gmi_error_memory() : act(slot, opts, adopt);
+	if (ret)
+		gmi_discard_forget(slot);
 	pthread_mutex_unlock(&vm->bind_lock);
 	if (!ret)
 		*ret_slot = slot;

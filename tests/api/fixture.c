@@ -188,7 +188,9 @@ static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases
 
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
-	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot, at = 0;
+	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
+		       api_count_attr,
+	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
 	if (!tests)
@@ -197,6 +199,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_vm, api_count_vm, run);
 	at = add(tests, at, api_cases_file, api_count_file, run);
 	at = add(tests, at, api_cases_slot, api_count_slot, run);
+	at = add(tests, at, api_cases_attr, api_count_attr, run);
 	*ret_count = at;
 	return tests;
 }
