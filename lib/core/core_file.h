@@ -18,10 +18,10 @@ struct gmem_file {
 	struct gmi_inode *inode; /* a reference, where the state is the file's; or NULL */
 
 	struct gmi_rangemap bound; /* offsets bound in any address space; the VM's bind_lock */
+	_Atomic uint64_t bytes_bound;
 
-	uint64_t bytes_bound; /* the VM's lock: all below */
-	bool has_inode;       /* @dev, @ino and @block_size were asked for */
-	uint64_t dev;         /* with @ino: the inode, of which a VM has one file at most */
+	bool has_inode; /* @dev, @ino and @block_size were asked for; the VM's lock: all below */
+	uint64_t dev;   /* with @ino: the inode, of which a VM has one file at most */
 	uint64_t ino;
 	uint64_t block_size;
 	struct gmem_file *next;

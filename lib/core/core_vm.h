@@ -30,12 +30,12 @@ struct gmem_vm {
 	struct gmi_attrs attrs;
 	struct gmem_slot *stuck; /* memslots that KVM did not let go of when a bind was undone */
 	struct gmi_slot_index slots;
+	_Atomic uint32_t slot_count;
+	_Atomic uint64_t bytes_bound;
 
 	pthread_mutex_t lock;    /* all below, which no running vCPU needs */
 	struct gmem_file *files; /* a list */
 	uint32_t file_count;
-	uint32_t slot_count;
-	uint64_t bytes_bound;
 };
 
 /* Of the features that a VM's life depends on; the others are asked of the context. */

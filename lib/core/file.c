@@ -69,12 +69,12 @@ static int get_info(struct gmem_file *file, struct gmem_file_info *ret_info)
 	info.flags = file->flags;
 	info.raw_flags = file->raw_flags;
 	info.borrowed = file->borrowed;
+	info.bytes_bound = file->bytes_bound;
 	pthread_mutex_lock(&file->vm->lock);
 	ret = gmi_file_identify(file);
 	info.dev = file->dev;
 	info.ino = file->ino;
 	info.block_size = file->block_size;
-	info.bytes_bound = file->bytes_bound;
 	pthread_mutex_unlock(&file->vm->lock);
 	if (!ret)
 		gmi_info_put(ret_info, &info, sizeof(info));

@@ -110,17 +110,16 @@ static void release_ids(struct gmem_slot *slot)
 	gmi_slot_ids_release(&slot->vm->ids[slot->address_space], slot->slot_id, slot->slot_count);
 }
 
+/* For the info functions, which are not to wait for a binder. */
 static void count(struct gmem_slot *slot, int sign)
 {
-	struct gmem_vm *vm = slot->vm;
 	uint64_t bytes = sign > 0 ? slot->gpa.size : -slot->gpa.size;
+	uint32_t slots = sign > 0 ? slot->slot_count : -slot->slot_count;
 
-	pthread_mutex_lock(&vm->lock);
-	vm->slot_count += sign > 0 ? slot->slot_count : -slot->slot_count;
-	vm->bytes_bound += bytes;
+	atomic_fetch_add_explicit(&slot->vm->slot_count, slots, memory_order_relaxed);
+	atomic_fetch_add_explicit(&slot->vm->bytes_bound, bytes, memory_order_relaxed);
 	if (slot->file)
-		slot->file->bytes_bound += bytes;
-	pthread_mutex_unlock(&vm->lock);
+		atomic_fetch_add_explicit(&slot->file->bytes_bound, bytes, memory_order_relaxed);
 }
 
 static void commit(struct gmem_slot *slot)

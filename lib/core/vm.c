@@ -304,10 +304,10 @@ static int get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info)
 	info.flags = vm->borrowed ? GMEM_VM_BORROWED : 0;
 	info.slots_max = vm->ctx->slots_max;
 	info.address_spaces = vm->address_spaces;
-	pthread_mutex_lock(&vm->lock);
 	info.slots_used = vm->slot_count;
-	info.files = vm->file_count;
 	info.bytes_bound = vm->bytes_bound;
+	pthread_mutex_lock(&vm->lock);
+	info.files = vm->file_count;
 	pthread_mutex_unlock(&vm->lock);
 	gmi_info_put(ret_info, &info, sizeof(info));
 	return 0;
