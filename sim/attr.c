@@ -110,6 +110,15 @@ static int make_shared(struct gmem_sim *sim, struct sim_inode *inode, uint64_t s
 	return 0;
 }
 
+int gmi_sim_convert(struct gmem_sim *sim, struct sim_inode *inode, uint64_t start, uint64_t end,
+		    bool private, uint64_t *ret_obstacle)
+{
+	if (is_in_state(inode, start, end, private))
+		return 0;
+	return private ? make_private(sim, inode, start, end, ret_obstacle)
+		       : make_shared(sim, inode, start, end);
+}
+
 /*
  * UNVERIFIED: KVM_SET_MEMORY_ATTRIBUTES2 on the file as queued for 7.4. Argument errors leave
  * error_offset alone; ENOMEM and EAGAIN write it. All or nothing.
@@ -133,10 +142,7 @@ int gmi_sim_set_attributes2(struct gmem_sim *sim, struct sim_view *view, uint64_
 	if (is_in_state(inode, args.offset, end, private))
 		return 0;
 	args.error_offset = args.offset;
-	if (private)
-		ret = make_private(sim, inode, args.offset, end, &args.error_offset);
-	else
-		ret = make_shared(sim, inode, args.offset, end);
+	ret = gmi_sim_convert(sim, inode, args.offset, end, private, &args.error_offset);
 	if (ret && gmi_sim_copy_out(arg, &args, sizeof(args)))
 		return -EFAULT;
 	return ret;

@@ -68,6 +68,12 @@ static uint64_t cap_pre_fault(const struct gmem_sim *sim, const struct sim_vm *v
 	return sim_has(sim, SIM_PRE_FAULT) && sim_has(sim, SIM_TDP);
 }
 
+/* What no merged x86 kernel answers: 0 there. */
+static uint64_t cap_huge_2025(const struct gmem_sim *sim, const struct sim_vm *vm)
+{
+	return sim_has(sim, SIM_HUGE_2025);
+}
+
 struct cap {
 	uint32_t number;
 	uint32_t value;
@@ -105,6 +111,9 @@ static const struct cap caps[] = {
 	{.number = GMI_KVM_CAP_VM_TYPES, .answer = cap_vm_types},
 	{.number = GMI_KVM_CAP_PRE_FAULT_MEMORY, .answer = cap_pre_fault},
 	{.number = GMI_KVM_CAP_GUEST_MEMFD_FLAGS, .answer = gmi_sim_create_flags},
+	{.number = GMI_RFC_HUGE2_CAP_GMEM_SHARED_MEM, .answer = cap_huge_2025},
+	{.number = GMI_RFC_HUGE2_CAP_GMEM_CONVERSION, .answer = cap_huge_2025},
+	{.number = GMI_RFC_HUGE2_CAP_GMEM_HUGETLB, .answer = cap_huge_2025},
 	{.number = GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES, .answer = cap_file_attributes},
 };
 

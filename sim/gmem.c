@@ -20,6 +20,7 @@ static void free_inode(struct gmem_sim *sim, struct sim_inode *inode)
 	while (*at != inode)
 		at = &(*at)->next;
 	*at = inode->next;
+	gmi_sim_huge_release(inode);
 	gmi_sim_rangemap_free(&inode->allocated);
 	gmi_sim_rangemap_free(&inode->shared);
 	gmi_sim_rangemap_free(&inode->policy);
@@ -102,12 +103,23 @@ void gmi_sim_release_view(struct gmem_sim *sim, struct sim_view *view)
 	free(view);
 }
 
-static int create(struct gmem_sim *sim, struct sim_vm *vm, uint64_t size, uint64_t flags)
+/* The reservation at creation of the 1G series. */
+static int take_huge_pages(struct gmem_sim *sim, struct sim_inode *inode, uint64_t page_size)
+{
+	if (!page_size)
+		return 0;
+	inode->pool = gmi_sim_pool_find(sim, page_size);
+	inode->page_size = page_size;
+	return gmi_sim_huge_promise(inode, 0, inode->size);
+}
+
+static int create(struct gmem_sim *sim, struct sim_vm *vm, uint64_t size, uint64_t flags,
+		  uint64_t page_size)
 {
 	uint64_t dev, ino;
 	struct sim_inode *inode;
 	char name[48];
-	int fd;
+	int fd, ret;
 
 	/* The name carries the flags to another process that gets the descriptor. */
 	snprintf(name, sizeof(name), "gmem-sim:file:%llx:%llx", (unsigned long long)flags,
@@ -118,7 +130,32 @@ static int create(struct gmem_sim *sim, struct sim_vm *vm, uint64_t size, uint64
 	inode = new_inode(sim, fd, size, flags);
 	if (!inode)
 		return -ENOMEM;
-	fd = gmi_sim_new_view(sim, vm, inode);
+	ret = take_huge_pages(sim, inode, page_size);
+	if (!ret)
+		ret = gmi_sim_new_view(sim, vm, inode);
+	if (ret < 0)
+		free_inode(sim, inode);
+	return ret;
+}
+
+/* hugetlbfs: another file system behind the same model, all of it the host's. */
+int gmi_sim_new_huge_memfd(struct gmem_sim *sim, struct sim_pool *pool)
+{
+	uint64_t dev, ino;
+	struct sim_inode *inode;
+	int fd = gmi_sim_new_memory("gmem-sim:hugetlb", 0, &dev, &ino);
+
+	if (fd < 0)
+		return fd;
+	inode = new_inode(sim, fd, 0, GMI_GUEST_MEMFD_FLAG_MMAP);
+	if (!inode)
+		return -ENOMEM;
+	inode->pool = pool;
+	inode->page_size = pool->page_size;
+	inode->is_memfd = true;
+	fd = gmi_sim_rangemap_set(&inode->shared, 0, SIM_BACKED_END, 1);
+	if (!fd)
+		fd = gmi_sim_new_view(sim, NULL, inode);
 	if (fd < 0)
 		free_inode(sim, inode);
 	return fd;
@@ -127,15 +164,18 @@ static int create(struct gmem_sim *sim, struct sim_vm *vm, uint64_t size, uint64
 int gmi_sim_create_gmem(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	struct gmi_kvm_create_guest_memfd args;
+	uint64_t flags, page_size;
+	int ret;
 
 	if (gmi_sim_copy_in(&args, arg, sizeof(args)))
 		return -EFAULT;
-	if (args.flags & ~gmi_sim_create_flags(sim, vm))
-		return -EINVAL;
+	ret = gmi_sim_huge_parse(sim, vm, &args, &flags, &page_size);
+	if (ret)
+		return ret;
 	if ((int64_t)args.size <= 0 || !gmi_is_aligned(args.size, SIM_PAGE))
 		return -EINVAL;
 	gmi_sim_reap_if_grown(sim);
-	return create(sim, vm, args.size, args.flags);
+	return create(sim, vm, args.size, flags, page_size);
 }
 
 static struct sim_inode *find_inode(struct gmem_sim *sim, const struct stat *st)

@@ -77,6 +77,14 @@ static int vcpu_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t 
 static int view_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t request,
 		      uint64_t arg)
 {
+	struct sim_inode *inode = sim_container(object, struct sim_view, object)->inode;
+
+	if (inode->is_memfd)
+		return -ENOTTY;
+	if (sim_has(sim, SIM_HUGE_2025) && request == GMI_RFC_HUGE2_CONVERT_SHARED)
+		return gmi_sim_huge_convert(sim, inode, arg, false);
+	if (sim_has(sim, SIM_HUGE_2025) && request == GMI_RFC_HUGE2_CONVERT_PRIVATE)
+		return gmi_sim_huge_convert(sim, inode, arg, true);
 	if (sim_has(sim, SIM_INPLACE) && request == GMI_NEXT_SET_MEMORY_ATTRIBUTES2)
 		return gmi_sim_set_attributes2(sim, sim_container(object, struct sim_view, object),
 					       arg);

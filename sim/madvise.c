@@ -5,6 +5,7 @@
 
 #include "range.h"
 #include "sim_model.h"
+#include "uapi_mm.h"
 
 /* What Linux does with an advice there; a memfd, which it really is, would do more. */
 enum answer { PASS_ON, NOTHING, INVALID, PUNCH };
@@ -38,6 +39,11 @@ static int punch(const struct sim_mapping *mapping, uint64_t addr, uint64_t size
 	return 0;
 }
 
+static bool is_populate(int advice)
+{
+	return advice == GMI_MADV_POPULATE_READ || advice == GMI_MADV_POPULATE_WRITE;
+}
+
 int gmi_sim_madvise(struct gmem_sim *sim, uint64_t addr, uint64_t size, int advice)
 {
 	const struct sim_mapping *mapping = gmi_sim_mapping_at(sim, addr);
@@ -49,5 +55,11 @@ int gmi_sim_madvise(struct gmem_sim *sim, uint64_t addr, uint64_t size, int advi
 		return -EINVAL;
 	if (answer == NOTHING && gmi_is_aligned(addr, SIM_PAGE))
 		return 0;
+	if (mapping && mapping->view->inode->pool && is_populate(advice)) {
+		int ret = gmi_sim_huge_populate(sim, mapping, addr, size);
+
+		if (ret)
+			return ret;
+	}
 	return madvise((void *)(uintptr_t)addr, size, advice) < 0 ? -errno : 0;
 }

@@ -183,6 +183,8 @@ int gmi_sim_mmap_view(struct gmem_sim *sim, struct sim_view *view, struct sim_ma
 
 	if (!ret)
 		ret = reserve(sim);
+	if (!ret && view->inode->is_memfd)
+		ret = gmi_sim_huge_mmap(view->inode, want->offset, want->size, flags);
 	if (ret)
 		return ret;
 	want->view = view;

@@ -42,7 +42,7 @@ static int policy_number(struct gmem_sim *sim, const struct sim_policy *want, ui
 	return 0;
 }
 
-static struct sim_policy policy_of(const struct gmem_sim *sim, uint64_t number)
+struct sim_policy gmi_sim_policy_of(const struct gmem_sim *sim, uint64_t number)
 {
 	if (!number || number > sim->policies)
 		return (struct sim_policy){.mode = MPOL_DEFAULT};
@@ -74,7 +74,7 @@ static bool has_misplaced_pages(const struct gmem_sim *sim, const struct sim_ino
 	const struct sim_run *run = gmi_sim_rangemap_find(&inode->allocated, offset);
 
 	while (run && run->start < end) {
-		uint64_t nodes = policy_of(sim, run->value).nodes;
+		uint64_t nodes = gmi_sim_policy_of(sim, run->value).nodes;
 
 		if ((nodes ? nodes : 1) & ~want->nodes)
 			return true;
@@ -90,6 +90,12 @@ static int set_policy(struct sim_rangemap *map, uint64_t start, uint64_t size, u
 	return gmi_sim_rangemap_set(map, start, start + size, number);
 }
 
+/* hugetlbfs keeps none: fs/hugetlbfs/inode.c of 7.3 knows no policy. */
+static bool keeps_policy(const struct gmem_sim *sim, const struct sim_mapping *mapping)
+{
+	return mapping && !mapping->view->inode->is_memfd && sim_has(sim, SIM_INODE_POLICY);
+}
+
 static int bind_part(struct gmem_sim *sim, uint64_t addr, uint64_t size,
 		     const struct sim_policy *want, uint32_t flags)
 {
@@ -99,7 +105,7 @@ static int bind_part(struct gmem_sim *sim, uint64_t addr, uint64_t size,
 
 	if (ret)
 		return ret;
-	if (!mapping || !sim_has(sim, SIM_INODE_POLICY))
+	if (!keeps_policy(sim, mapping))
 		return set_policy(&sim->host_policy, addr, size, number);
 	offset = mapping->offset + (addr - mapping->addr);
 	if (flags & MPOL_MF_STRICT && want->mode != MPOL_DEFAULT &&
@@ -169,7 +175,7 @@ static uint64_t policy_number_at(const struct gmem_sim *sim, uint64_t addr)
 {
 	const struct sim_mapping *mapping = gmi_sim_mapping_at(sim, addr);
 
-	if (!mapping || !sim_has(sim, SIM_INODE_POLICY))
+	if (!keeps_policy(sim, mapping))
 		return gmi_sim_rangemap_get(&sim->host_policy, addr, 0, NULL);
 	return gmi_sim_rangemap_get(&mapping->view->inode->policy,
 				    mapping->offset + (addr - mapping->addr), 0, NULL);
@@ -206,7 +212,9 @@ static int page_node(struct gmem_sim *sim, uint64_t addr)
 	ret = gmi_sim_allocate(sim, mapping->view->inode, offset, SIM_PAGE, false, &done);
 	if (ret)
 		return ret;
-	policy = policy_of(sim,
+	if (mapping->view->inode->pool)
+		return gmi_sim_huge_node(mapping->view->inode, offset);
+	policy = gmi_sim_policy_of(sim,
 			   gmi_sim_rangemap_get(&mapping->view->inode->allocated, offset, 0, NULL));
 	return node_of(&policy, offset / SIM_PAGE);
 }
@@ -225,12 +233,12 @@ int gmi_sim_get_mempolicy(struct gmem_sim *sim, struct sim_policy *ret_policy, u
 		return 0;
 	}
 	if (!(flags & MPOL_F_ADDR)) {
-		*ret_policy = policy_of(sim, gmi_sim_task_policy(sim));
+		*ret_policy = gmi_sim_policy_of(sim, gmi_sim_task_policy(sim));
 		return addr || flags & MPOL_F_NODE ? -EINVAL : 0;
 	}
 	if (msync((void *)(uintptr_t)(addr & ~(uint64_t)(SIM_PAGE - 1)), SIM_PAGE, MS_ASYNC) < 0)
 		return -EFAULT;
-	*ret_policy = policy_of(sim, policy_number_at(sim, addr));
+	*ret_policy = gmi_sim_policy_of(sim, policy_number_at(sim, addr));
 	if (flags & MPOL_F_NODE)
 		ret_policy->mode = page_node(sim, addr);
 	return ret_policy->mode < 0 ? ret_policy->mode : 0;

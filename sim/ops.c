@@ -10,6 +10,7 @@
 
 #include "sim_model.h"
 #include "sys_call.h"
+#include "uapi_mm.h"
 
 static const struct gmi_sys real = {.ops = &gmi_sys_linux_ops};
 
@@ -18,12 +19,23 @@ static struct sim_view *view_of(struct sim_object *object)
 	return sim_container(object, struct sim_view, object);
 }
 
+/* A file to lock: no object, for its position is 0. */
+static int open_control(const struct gmem_sim *sim, int flags)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sim->control_fd);
+	return gmi_sys_open(&real, path, flags);
+}
+
 static int ops_open(void *user, const char *path, int flags)
 {
 	struct gmem_sim *sim = user;
 	uint64_t id;
 	int fd;
 
+	if (gmi_sim_has_file(sim, path))
+		return open_control(sim, flags);
 	if (strcmp(path, "/dev/kvm"))
 		return gmi_sys_open(&real, path, flags);
 	gmi_sim_lock(sim);
@@ -74,6 +86,8 @@ static int ops_fstat(void *user, int fd, struct gmem_sys_stat *ret_stat)
 		ret_stat->block_size = SIM_PAGE;
 		ret_stat->allocated = 0;
 	}
+	if (!ret && kind == SIM_VIEW && view_of(object)->inode->pool)
+		ret_stat->block_size = view_of(object)->inode->page_size;
 	gmi_sim_unlock(sim);
 	return ret;
 }
@@ -227,6 +241,15 @@ static int ops_get_mempolicy(void *user, int *ret_mode, uint64_t *nodes, uint64_
 	return 0;
 }
 
+/* Without the lock, as a real kernel lets others work meanwhile. */
+static void be_slow(struct gmem_sim *sim, uint64_t size)
+{
+	uint64_t ns = atomic_load(&sim->slow_ns);
+
+	if (ns)
+		gmi_sys_sleep(&real, (uint64_t)((double)ns * (double)size / 1048576));
+}
+
 static int ops_fallocate(void *user, int fd, int mode, uint64_t offset, uint64_t size)
 {
 	struct gmem_sim *sim = user;
@@ -240,12 +263,24 @@ static int ops_fallocate(void *user, int fd, int mode, uint64_t offset, uint64_t
 		ret = gmi_sim_fallocate(sim, view_of(object)->inode, mode, (int64_t)offset,
 					(int64_t)size);
 	gmi_sim_unlock(sim);
+	if (kind == SIM_VIEW)
+		be_slow(sim, size);
 	return kind == SIM_OTHER ? gmi_sys_fallocate(&real, fd, mode, offset, size) : ret;
 }
 
 static int ops_memfd(void *user, const char *name, uint32_t flags)
 {
-	return gmi_sys_memfd(&real, name, flags);
+	struct gmem_sim *sim = user;
+	int fd;
+
+	if (!(flags & GMI_MFD_HUGETLB))
+		return gmi_sys_memfd(&real, name, flags);
+	gmi_sim_lock(sim);
+	fd = gmi_sim_huge_memfd(sim, flags);
+	if (fd >= 0)
+		gmi_sys_set_cloexec(&real, fd);
+	gmi_sim_unlock(sim);
+	return fd;
 }
 
 /* A guest_memfd has the size that it was made with. */
@@ -254,48 +289,22 @@ static int ops_ftruncate(void *user, int fd, uint64_t size)
 	struct gmem_sim *sim = user;
 	struct sim_object *object;
 	enum sim_kind kind;
+	int ret = -EINVAL;
 
 	gmi_sim_lock(sim);
 	kind = gmi_sim_kind(sim, fd, &object);
+	if (kind == SIM_VIEW && view_of(object)->inode->is_memfd)
+		ret = gmi_sim_huge_truncate(view_of(object)->inode, size);
 	gmi_sim_unlock(sim);
-	return kind == SIM_OTHER ? gmi_sys_ftruncate(&real, fd, size) : -EINVAL;
+	return kind == SIM_OTHER ? gmi_sys_ftruncate(&real, fd, size) : ret;
 }
-
-static int node_list(const struct gmem_sim *sim, char *text, size_t size)
-{
-	return sim->nodes == 1 ? snprintf(text, size, "0\n")
-			       : snprintf(text, size, "0-%u\n", sim->nodes - 1);
-}
-
-static int release(const struct gmem_sim *sim, char *text, size_t size)
-{
-	return snprintf(text, size, "%s-sim\n", sim->profile->release);
-}
-
-/* Files that tell about the simulated machine; all others are the real one's. */
-static const struct {
-	const char *path;
-	int (*text)(const struct gmem_sim *sim, char *text, size_t size);
-} files[] = {
-	{"/sys/devices/system/node/online", node_list},
-	{"/sys/devices/system/node/possible", node_list},
-	{"/sys/devices/system/node/has_memory", node_list},
-	{"/proc/sys/kernel/osrelease", release},
-};
 
 static int ops_read_file(void *user, const char *path, char *buf, size_t size)
 {
-	char text[64];
-	size_t length;
+	int ret;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		if (strcmp(files[i].path, path))
-			continue;
-		length = (size_t)files[i].text(user, text, sizeof(text));
-		length = length < size ? length : size;
-		memcpy(buf, text, length);
-		return (int)length;
-	}
+	if (gmi_sim_read_file(user, path, buf, size, &ret))
+		return ret;
 	return gmi_sys_read_file(&real, path, buf, size);
 }
 
@@ -304,10 +313,9 @@ static int ops_sleep(void *user, uint64_t ns)
 	return gmi_sys_sleep(&real, ns);
 }
 
-/* The files of /sys are the real machine's, which a simulated kernel does not change. */
 static int ops_write_file(void *user, const char *path, const char *buf, size_t size)
 {
-	return -EROFS;
+	return gmi_sim_write_file(user, path, buf, size);
 }
 
 static int ops_flock(void *user, int fd, int operation)

@@ -60,6 +60,8 @@ uint64_t gmi_sim_allocated(struct gmem_sim *sim)
 	uint64_t sum = 0;
 
 	for (struct sim_inode *inode = sim->first_inode; inode; inode = inode->next) {
+		if (inode->pool)
+			continue;
 		note_touched_pages(inode);
 		sum += gmi_sim_rangemap_count(&inode->allocated, 0, UINT64_MAX);
 	}
@@ -112,6 +114,8 @@ int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t off
 	uint64_t at, next;
 	int ret;
 
+	if (inode->pool)
+		return gmi_sim_huge_allocate(sim, inode, offset, size, task, ret_done);
 	*ret_done = 0;
 	for (at = offset; at < end; at = next) {
 		bool there =
@@ -141,6 +145,8 @@ void gmi_sim_punch(struct sim_inode *inode, uint64_t offset, uint64_t size)
 
 	gmi_sim_rangemap_clear(&inode->allocated, offset, end);
 	gmi_sim_rangemap_clear(&inode->poisoned, offset, end);
+	if (inode->pool)
+		gmi_sim_huge_punch(inode, offset, size);
 	if (offset < backed_end)
 		fallocate(inode->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
 			  (off_t)(backed_end - offset));

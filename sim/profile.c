@@ -89,6 +89,27 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
+	/* UNVERIFIED: 1G pages, RFC v2, cover.1747264138.git.ackerleytng@google.com, on v6.15. */
+	{
+		.name = "rfc-hugetlb-2025",
+		.release = "6.15.0",
+		.features = SIM_GMEM_ANY_VM | SIM_OFFSET_SIGNED | SIM_OVERLAP_EARLY |
+			    SIM_INODE_POLICY | SIM_PRE_FAULT | SIM_TDP | SIM_SMM | SIM_HUGE_2025,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.overlap_errno = -EINVAL,
+		.gpa_bits = 40,
+	},
+	/* UNVERIFIED: 1G pages, the working tree of 2025-12-08, with in-place conversion as queued. */
+	{
+		.name = "rfc-hugetlb-wip",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE | SIM_HUGE_WIP,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED | GMEM_SIM_HUGETLB_WIP_FLAG,
+		.private_flags = MMAP | INIT_SHARED | GMEM_SIM_HUGETLB_WIP_FLAG,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
 };
 
 #define PROFILES (sizeof(profiles) / sizeof(profiles[0]))

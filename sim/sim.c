@@ -175,6 +175,7 @@ static int init(struct gmem_sim *sim, const struct gmem_sim_opts *opts)
 	sim->memory_limit = own.memory;
 	sim->interrupt_after = UINT64_MAX;
 	sim->reap_at = 64;
+	gmi_sim_pools_init(sim);
 	sim->control_fd = gmi_sim_new_memory("gmem-sim:kvm", SIM_BACKED_END, &sim->control_dev,
 					     &sim->control_ino);
 	if (sim->control_fd < 0)
@@ -284,6 +285,7 @@ GMEM_API int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret
 	stats.mappings = sim->mappings;
 	stats.allocated = gmi_sim_allocated(sim);
 	stats.fds = sim->inodes + 1;
+	gmi_sim_huge_count(sim, &stats.huge, &stats.split);
 	gmi_sim_unlock(sim);
 	*ret_stats = stats;
 	return 0;

@@ -12,6 +12,7 @@
 
 #include <libgmem/sim.h>
 
+#include "sim_hugetlb.h"
 #include "sim_profile.h"
 #include "sim_rangemap.h"
 #include "uapi_kvm.h"
@@ -107,6 +108,12 @@ struct sim_inode {
 	struct sim_rangemap policy;
 	struct sim_rangemap pinned; /* the value counts the pins */
 	struct sim_rangemap poisoned;
+
+	struct sim_pool *pool; /* where its huge pages come from, or NULL: all below */
+	uint64_t page_size;
+	bool is_memfd;                /* of hugetlbfs, not of guest_memfd */
+	struct sim_rangemap huge;     /* pages that are there; the value is the node + 1 */
+	struct sim_rangemap promised; /* pages of the pool that are not there yet */
 };
 
 /* One VM's file on an inode; @vm is NULL where it came from a process that we know nothing of. */
@@ -172,6 +179,8 @@ struct gmem_sim {
 	struct sim_rangemap host_policy; /* keyed by address */
 	struct sim_rangemap task_policy; /* keyed by thread id */
 	uint64_t interrupt_after;        /* pages; UINT64_MAX is never */
+	struct sim_pool pool[SIM_POOLS];
+	_Atomic uint64_t slow_ns; /* that a MiB takes beyond the real time */
 };
 
 #define sim_container(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -244,6 +253,7 @@ void gmi_sim_free_slots(struct sim_vm *vm);
 
 /* gmem.c */
 int gmi_sim_create_gmem(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
+int gmi_sim_new_huge_memfd(struct gmem_sim *sim, struct sim_pool *pool);
 int gmi_sim_new_view(struct gmem_sim *sim, struct sim_vm *vm, struct sim_inode *inode);
 struct sim_view *gmi_sim_adopt_view(struct gmem_sim *sim, int fd, uint64_t id);
 void gmi_sim_release_view(struct gmem_sim *sim, struct sim_view *view);
@@ -272,6 +282,7 @@ int gmi_sim_madvise(struct gmem_sim *sim, uint64_t addr, uint64_t size, int advi
 int gmi_sim_mbind(struct gmem_sim *sim, uint64_t addr, uint64_t size, const struct sim_policy *want,
 		  uint32_t flags);
 int gmi_sim_set_mempolicy(struct gmem_sim *sim, const struct sim_policy *want);
+struct sim_policy gmi_sim_policy_of(const struct gmem_sim *sim, uint64_t number);
 uint64_t gmi_sim_task_policy(const struct gmem_sim *sim);
 int gmi_sim_get_mempolicy(struct gmem_sim *sim, struct sim_policy *ret_policy, uint64_t addr,
 			  uint64_t flags);
@@ -279,6 +290,8 @@ int gmi_sim_get_mempolicy(struct gmem_sim *sim, struct sim_policy *ret_policy, u
 /* attr.c */
 int gmi_sim_set_attributes(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
 int gmi_sim_set_attributes2(struct gmem_sim *sim, struct sim_view *view, uint64_t arg);
+int gmi_sim_convert(struct gmem_sim *sim, struct sim_inode *inode, uint64_t start, uint64_t end,
+		    bool private, uint64_t *ret_obstacle);
 bool gmi_sim_gpa_is_private(const struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa,
 			    uint64_t *ret_end);
 bool gmi_sim_offset_is_private(const struct sim_inode *inode, uint64_t offset, uint64_t *ret_end);

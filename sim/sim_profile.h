@@ -17,6 +17,8 @@
 #define SIM_LINK           (1u << 9)  /* KVM_LINK_GUEST_MEMFD, RFC v2 */
 #define SIM_MOVE_CONTEXT   (1u << 10) /* RFC v2 memory-context move */
 #define SIM_GMEM_CAP_BY_VM (1u << 11) /* cap 234 is 0 on a VM that cannot bind files */
+#define SIM_HUGE_2025      (1u << 12) /* the 1G series of May 2025 */
+#define SIM_HUGE_WIP       (1u << 13) /* its working tree of December 2025 */
 
 /* One row a simulated kernel. */
 struct sim_profile {
