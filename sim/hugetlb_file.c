@@ -86,7 +86,7 @@ int gmi_sim_huge_memfd(struct gmem_sim *sim, uint32_t flags)
 	struct sim_pool *pool =
 		gmi_sim_pool_find(sim, UINT64_C(1) << (exponent ? exponent : DEFAULT_EXPONENT));
 
-	return pool ? gmi_sim_new_huge_memfd(sim, pool) : -ENOENT;
+	return pool ? gmi_sim_new_huge_memfd(sim, pool) : -ENODEV;
 }
 
 int gmi_sim_huge_truncate(struct sim_inode *inode, uint64_t size)

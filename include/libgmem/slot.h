@@ -47,7 +47,10 @@ extern "C" {
  * @hva:           host memory of the range's size, page-aligned, or NULL. With a file it is the
  *                 shared backing. Borrowed until the range is unbound.
  * @backing_page:  bytes of the pages that @hva is made of, a power of two: a larger page is given
- *                 back only once all of it is stale. 0 is GMEM_PAGE_SIZE.
+ *                 back only once all of it is stale. Without @hva, of the pages that libgmem shall
+ *                 make a shared backing of: GMEM_PAGE_2M or GMEM_PAGE_1G from the host's pool
+ *                 (hugetlb.h), promised when it is bound; @gpa and @size are then multiples of it. 0
+ *                 is GMEM_PAGE_SIZE.
  */
 struct gmem_slot_opts {
 	size_t sz;

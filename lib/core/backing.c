@@ -5,6 +5,8 @@
 
 #include "core_slot.h"
 #include "errinfo.h"
+#include "pool.h"
+#include "uapi_mm.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u /* Linux 6.3 */
@@ -49,30 +51,53 @@ static int map_file(struct gmem_slot *slot)
  * From 6.3 on the kernel warns about a memfd that does not say whether it is a program, or refuses
  * it (vm.memfd_noexec). Older ones, on which kernels are simulated, do not know the flag.
  */
-static int create_memfd(const struct gmi_sys *sys)
+static int create_memfd(const struct gmi_sys *sys, uint32_t flags)
 {
-	int fd = gmi_sys_memfd(sys, "gmem-shared", MFD_NOEXEC_SEAL);
+	int fd = gmi_sys_memfd(sys, "gmem-shared", flags | MFD_NOEXEC_SEAL);
 
-	return fd == -EINVAL ? gmi_sys_memfd(sys, "gmem-shared", 0) : fd;
+	return fd == -EINVAL ? gmi_sys_memfd(sys, "gmem-shared", flags) : fd;
 }
 
-static int make_memfd(const struct gmi_sys *sys, uint64_t size, int *ret_fd, void **ret_addr)
+/* Mapping huge pages is what promises them: there may be too few. */
+static int fail_map(const struct gmem_slot *slot, int error)
 {
-	int fd = create_memfd(sys);
+	uint64_t size = slot->gpa.size, page = slot->backing_page;
+
+	if (error == -ENOMEM && page > GMEM_PAGE_SIZE)
+		return gmi_error_call(-ENOSPC, "mmap", "no shared backing of %s in huge pages: %s",
+				      gmi_size_text(size).text,
+				      gmi_pool_text(slot->vm->ctx, page, GMEM_NODE_ANY).text);
+	return gmi_error_call(error, "mmap", "no mapping of %#llx bytes of shared backing",
+			      (unsigned long long)size);
+}
+
+static int fail_memfd(int error, uint64_t page)
+{
+	if (page > GMEM_PAGE_SIZE && (error == -ENODEV || error == -EINVAL))
+		return gmi_error_call(-EOPNOTSUPP, "memfd_create", "this kernel has no pages of %s",
+				      gmi_size_text(page).text);
+	return gmi_error_call(error, "memfd_create", "no shared backing could be made");
+}
+
+static int make_memfd(struct gmem_slot *slot)
+{
+	const struct gmi_sys *sys = &slot->vm->ctx->sys;
+	uint64_t size = slot->gpa.size, page = slot->backing_page;
+	uint32_t flags = 0;
 	int ret;
 
-	if (fd < 0)
-		return gmi_error_call(fd, "memfd_create", "no shared backing could be made");
-	*ret_fd = fd;
-	ret = gmi_sys_ftruncate(sys, fd, size);
+	if (page > GMEM_PAGE_SIZE)
+		flags = GMI_MFD_HUGETLB | (uint32_t)__builtin_ctzll(page) << GMI_MFD_HUGE_SHIFT;
+	slot->backing_fd = create_memfd(sys, flags);
+	if (slot->backing_fd < 0)
+		return fail_memfd(slot->backing_fd, page);
+	ret = gmi_sys_ftruncate(sys, slot->backing_fd, size);
 	if (ret)
 		return gmi_error_call(ret, "ftruncate", "no shared backing of %#llx bytes",
 				      (unsigned long long)size);
-	ret = gmi_sys_mmap(sys, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, ret_addr);
-	if (ret)
-		return gmi_error_call(ret, "mmap", "no mapping of %#llx bytes of shared backing",
-				      (unsigned long long)size);
-	return 0;
+	ret = gmi_sys_mmap(sys, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, slot->backing_fd, 0,
+			   &slot->hva);
+	return ret ? fail_map(slot, ret) : 0;
 }
 
 int gmi_backing_make(struct gmem_slot *slot, uint32_t wish)
@@ -83,8 +108,9 @@ int gmi_backing_make(struct gmem_slot *slot, uint32_t wish)
 	if (backing == BACKING_FILE)
 		ret = map_file(slot);
 	else if (backing == BACKING_MEMFD)
-		ret = make_memfd(&slot->vm->ctx->sys, slot->gpa.size, &slot->backing_fd,
-				 &slot->hva);
+		ret = make_memfd(slot);
+	else if (!slot->hva && slot->backing_page > GMEM_PAGE_SIZE)
+		ret = gmi_error_arg("backing_page", "no shared backing is made for this range");
 	if (!ret && backing != BACKING_NONE)
 		slot->flags |= GMEM_SLOT_OWN_HVA;
 	if (ret)

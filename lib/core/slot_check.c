@@ -41,7 +41,7 @@ static int check_flags(const struct gmem_vm *vm, const struct gmem_slot_opts *op
 	return 0;
 }
 
-static int check_hva(const struct gmem_slot_opts *opts, uint64_t size)
+static int check_hva(const struct gmem_slot_opts *opts, struct gmem_range gpa)
 {
 	uint64_t hva = (uintptr_t)opts->hva;
 
@@ -51,10 +51,10 @@ static int check_hva(const struct gmem_slot_opts *opts, uint64_t size)
 	    (opts->backing_page && opts->backing_page < GMEM_PAGE_SIZE))
 		return gmi_error_arg("backing_page", "%#llx is no size of a page",
 				     (unsigned long long)opts->backing_page);
-	if (opts->backing_page && !opts->hva)
-		return gmi_error_arg("backing_page", "a page size of host memory that is not "
-						     "given");
-	if (opts->hva && !gmi_range_is_paged(hva, size))
+	if (opts->backing_page && !opts->hva &&
+	    !gmi_is_aligned(gpa.start | gpa.size, opts->backing_page))
+		return gmi_error_arg("backing_page", "the range is not made of such pages");
+	if (opts->hva && !gmi_range_is_paged(hva, gpa.size))
 		return gmi_error_arg("hva", "host memory at %p is unaligned or ends beyond 2^64",
 				     opts->hva);
 	return 0;
@@ -94,7 +94,7 @@ int gmi_slot_check(const struct gmem_vm *vm, struct gmem_range gpa,
 	if (!ret)
 		ret = check_flags(vm, opts);
 	if (!ret)
-		ret = check_hva(opts, gpa.size);
+		ret = check_hva(opts, gpa);
 	if (!ret)
 		ret = check_offset(opts, gpa.size);
 	if (!ret)
