@@ -45,11 +45,14 @@ enum gmem_feature {
 	GMEM_FEATURE_MOVE_CONTEXT = 12,   /* KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM (5.16) */
 	GMEM_FEATURE_MIRROR = 13,         /* KVM_CAP_VM_COPY_ENC_CONTEXT_FROM (5.13) */
 	GMEM_FEATURE_READONLY = 14,       /* read-only memslots of host memory */
+	GMEM_FEATURE_HUGETLB = 15,        /* files of huge pages: GMEM_RFC_HUGETLB_… (in no kernel) */
 	GMEM_FEATURE_COUNT
 };
 
 /* struct gmem_ctx_opts.rfc: unmerged interfaces that the caller wants used, by generation. */
-#define GMEM_RFC_LINK (UINT64_C(1) << 0) /* KVM_LINK_GUEST_MEMFD, RFC v2 of 2025-05-16 */
+#define GMEM_RFC_LINK         (UINT64_C(1) << 0) /* KVM_LINK_GUEST_MEMFD, RFC v2 of 2025-05-16 */
+#define GMEM_RFC_HUGETLB_2025 (UINT64_C(1) << 1) /* 1G pages, RFC v2 of 2025-05-14 */
+#define GMEM_RFC_HUGETLB_WIP  (UINT64_C(1) << 2) /* 1G pages, the working tree of 2025-12-08 */
 
 /**
  * struct gmem_ctx_opts - how a context works
@@ -61,7 +64,12 @@ enum gmem_feature {
  * @log:       told, in one line without a newline, what a bug report would want to know; NULL is no
  *             one. Called on the thread that calls libgmem; must not call libgmem.
  * @log_user:  first argument of @log
- * @rfc:       GMEM_RFC_… bits; others are -EINVAL
+ * @rfc:       GMEM_RFC_… bits; others, and two generations of one thing, are -EINVAL
+ * @hugetlb_flag: with GMEM_RFC_HUGETLB_WIP: the create flag that asks for huge pages. No published
+ *             text says which bit it is; the header of the kernel in use does. Not one of bits 0, 1.
+ * @hugetlb_order_offset: with GMEM_RFC_HUGETLB_WIP: the byte of struct kvm_create_guest_memfd that
+ *             holds the page order, 16 to 63; from the same header
+ * @padding:   0
  */
 struct gmem_ctx_opts {
 	size_t sz;
@@ -72,6 +80,9 @@ struct gmem_ctx_opts {
 	void (*log)(void *user, const char *line);
 	void *log_user;
 	uint64_t rfc;
+	uint64_t hugetlb_flag;
+	uint32_t hugetlb_order_offset;
+	uint32_t padding;
 };
 
 /**

@@ -47,6 +47,9 @@ enum gmem_numa_mode {
  * @numa_mode:  enum gmem_numa_mode, for the whole file; needs GMEM_FILE_MMAP and GMEM_FEATURE_NUMA
  * @node_words: number of words in @nodes
  * @nodes:      bit mask of NUMA nodes; empty for GMEM_NUMA_DEFAULT only. Borrowed for the call.
+ * @page_size:  bytes of the file's pages: 0 is the kernel's choice, GMEM_PAGE_2M or GMEM_PAGE_1G takes
+ *              huge pages from the host's pool (hugetlb.h) where the context names a generation that
+ *              has them. All of them are promised to the file when it is made.
  */
 struct gmem_file_opts {
 	size_t sz;
@@ -55,6 +58,7 @@ struct gmem_file_opts {
 	uint32_t numa_mode;
 	uint32_t node_words;
 	const uint64_t *nodes;
+	uint64_t page_size;
 };
 
 /**
@@ -74,7 +78,9 @@ struct gmem_file_opts {
  *                GMEM_FILE_MMAP, a policy without nodes or without GMEM_FILE_MMAP, or the kernel
  *                refused the nodes
  *   -E2BIG       a member that this build does not know is not zero
- *   -EOPNOTSUPP  the kernel has no guest_memfd, or not this flag or placement for this type of VM
+ *   -EOPNOTSUPP  the kernel has no guest_memfd, or not this flag, placement or page size for this type
+ *                of VM
+ *   -ENOSPC      no huge page is available to find out whether the kernel has files of them
  *   -ENOMEM, -EMFILE, -ENFILE  no memory or no descriptor left
  *   -ESTALE      the VM is dead
  */

@@ -28,6 +28,8 @@ struct gmem_ctx {
 	void (*log)(void *user, const char *line);
 	void *log_user;
 	uint64_t rfc;
+	uint64_t hugetlb_flag; /* with GMEM_RFC_HUGETLB_WIP, as @hugetlb_order_offset */
+	uint32_t hugetlb_order_offset;
 	int kvm_fd; /* closed with the context unless @borrowed */
 	bool borrowed;
 	atomic_uint refs;

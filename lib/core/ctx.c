@@ -11,11 +11,12 @@
 
 #include "alloc.h"
 #include "errinfo.h"
+#include "huge.h"
 #include "kvm_call.h"
 #include "opts.h"
 #include "uapi_kvm.h"
 
-#define KNOWN_RFC GMEM_RFC_LINK
+#define KNOWN_RFC (GMEM_RFC_LINK | GMI_RFC_HUGE)
 
 /* (slot & 0xffff) is the id in KVM's interface. */
 #define SLOT_ID_LIMIT 0x10000u
@@ -83,7 +84,7 @@ static int check_opts(const struct gmem_ctx_opts *opts)
 	if (opts->rfc & ~KNOWN_RFC)
 		return gmi_error_arg("rfc", "unknown bits %#llx",
 				     (unsigned long long)(opts->rfc & ~KNOWN_RFC));
-	return 0;
+	return gmi_huge_check_opts(opts);
 }
 
 static struct gmem_ctx *make(const struct gmem_ctx_opts *opts)
@@ -100,6 +101,8 @@ static struct gmem_ctx *make(const struct gmem_ctx_opts *opts)
 	ctx->log = opts->log;
 	ctx->log_user = opts->log_user;
 	ctx->rfc = opts->rfc;
+	ctx->hugetlb_flag = opts->hugetlb_flag;
+	ctx->hugetlb_order_offset = opts->hugetlb_order_offset;
 	ctx->kvm_fd = -1;
 	atomic_init(&ctx->refs, 1);
 	pthread_mutex_init(&ctx->inode_lock, NULL);

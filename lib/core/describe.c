@@ -27,6 +27,7 @@ static const struct {
 	[GMEM_FEATURE_MOVE_CONTEXT] = {"move-context", "KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM"},
 	[GMEM_FEATURE_MIRROR] = {"mirror", "KVM_CAP_VM_COPY_ENC_CONTEXT_FROM"},
 	[GMEM_FEATURE_READONLY] = {"readonly", "KVM_MEM_READONLY"},
+	[GMEM_FEATURE_HUGETLB] = {"hugetlb", "huge pages of KVM_CREATE_GUEST_MEMFD"},
 };
 
 static const char *const vm_type_names[GMEM_VM_TYPE_COUNT] = {

@@ -9,9 +9,11 @@
 
 #include "alloc.h"
 #include "errinfo.h"
+#include "huge.h"
 #include "inode.h"
 #include "kvm_call.h"
 #include "opts.h"
+#include "pool.h"
 #include "probe.h"
 #include "range.h"
 #include "uapi_kvm.h"
@@ -62,6 +64,26 @@ static int check_numa(const struct gmem_file_opts *opts)
 	return 0;
 }
 
+static bool is_huge(const struct gmem_file_opts *opts)
+{
+	return opts->page_size > GMEM_PAGE_SIZE;
+}
+
+static int check_page_size(const struct gmem_file_opts *opts, uint64_t size)
+{
+	if (!opts->page_size || opts->page_size == GMEM_PAGE_SIZE)
+		return 0;
+	if (!is_huge(opts) || opts->page_size & (opts->page_size - 1))
+		return gmi_error_arg("page_size", "%#llx is no size of pages",
+				     (unsigned long long)opts->page_size);
+	if (!gmi_is_aligned(size, opts->page_size))
+		return gmi_error_arg("size", "size %#llx is no multiple of the page size",
+				     (unsigned long long)size);
+	if (opts->raw_flags)
+		return gmi_error_arg("raw_flags", "they do not go with huge pages");
+	return 0;
+}
+
 static int check_size(uint64_t size)
 {
 	if (!size || !gmi_is_aligned(size, GMEM_PAGE_SIZE) || size >= FILE_SIZE_MAX)
@@ -92,6 +114,8 @@ static int check_features(const struct gmem_vm *vm, const struct gmem_file_opts 
 {
 	int ret = check_feature(vm, GMEM_FEATURE_GUEST_MEMFD);
 
+	if (!ret && is_huge(opts))
+		return check_feature(vm, GMEM_FEATURE_HUGETLB);
 	if (!ret && opts->flags & GMEM_FILE_MMAP)
 		ret = check_feature(vm, GMEM_FEATURE_MMAP);
 	if (!ret && opts->flags & GMEM_FILE_INIT_SHARED)
@@ -205,6 +229,28 @@ void gmi_file_unlist(struct gmem_file *file)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+/* Where the pool has too little, its numbers are the reason. */
+static int create_huge_fd(struct gmem_file *file, uint64_t size, uint64_t page_size)
+{
+	const struct gmem_ctx *ctx = file->vm->ctx;
+	int fd = gmi_huge_create(ctx, file->vm->fd, size, file->flags, page_size);
+
+	if (fd >= 0) {
+		file->fd = fd;
+		file->size = size;
+		return 0;
+	}
+	if (fd == -ENOMEM || fd == -ENOSPC)
+		gmi_error_call(fd, "KVM_CREATE_GUEST_MEMFD", "no file of %s in huge pages: %s",
+			       gmi_size_text(size).text,
+			       gmi_pool_text(ctx, page_size, GMEM_NODE_ANY).text);
+	else
+		gmi_vm_error(fd == -EINVAL ? -EOPNOTSUPP : fd, "KVM_CREATE_GUEST_MEMFD",
+			     "no file of %s in pages of %s", gmi_size_text(size).text,
+			     gmi_size_text(page_size).text);
+	return gmi_at_offset(0, size);
+}
+
 static int create_fd(struct gmem_file *file, uint64_t size)
 {
 	const struct gmem_vm *vm = file->vm;
@@ -268,6 +314,8 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 	if (!ret)
 		ret = check_size(size);
 	if (!ret)
+		ret = check_page_size(&opts, size);
+	if (!ret)
 		ret = check_flags(&opts);
 	if (!ret)
 		ret = check_numa(&opts);
@@ -278,7 +326,7 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 	file = make(vm, &opts);
 	if (!file)
 		return gmi_error_memory();
-	ret = create_fd(file, size);
+	ret = is_huge(&opts) ? create_huge_fd(file, size, opts.page_size) : create_fd(file, size);
 	if (!ret)
 		ret = set_cloexec(file, file->fd);
 	if (!ret)
@@ -356,6 +404,8 @@ static int check_wrap(const struct gmem_vm *vm, int fd, const struct gmem_file_o
 		return gmi_error_arg("fd", "%d is no descriptor", fd);
 	if (!ret_file)
 		return gmi_error_arg("ret_file", "a NULL pointer");
+	if (opts->page_size)
+		return gmi_error_arg("page_size", "the file has its pages already");
 	if (opts->numa_mode || opts->node_words || opts->nodes)
 		return gmi_error_arg("numa_mode", "a policy can be given to a new file only");
 	return check_flags(opts);

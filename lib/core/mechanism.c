@@ -99,8 +99,11 @@ static bool has_1g_pool(const struct gmem_ctx *ctx)
 /* The shared half of a VM with two backings can be of 1G pages; its private half is always 4K. */
 static void choose_huge(struct gmem_ctx *ctx, uint32_t vm_type, struct gmem_feature_info *info)
 {
-	struct gmi_answer two_backings;
+	struct gmi_answer two_backings, files;
 
+	gmi_probe(ctx, vm_type, GMEM_FEATURE_HUGETLB, &files);
+	if (files.known && files.state)
+		return put(info, 1, "huge pages of the file, from the host's pool", files.reason);
 	gmi_probe(ctx, vm_type, GMEM_FEATURE_CONVERT_VM, &two_backings);
 	if (!two_backings.known)
 		return put_unknown(info, &two_backings);

@@ -9,6 +9,7 @@
 #include "file_make.h"
 #include "pool.h"
 #include "prealloc_job.h"
+#include "probe.h"
 #include "range.h"
 #include "uapi_mm.h"
 
@@ -166,6 +167,18 @@ static int check_bounds(const struct gmi_prealloc_range *range,
 	return 0;
 }
 
+/* A vCPU that does not know the request answers as to a wrong one: asking the probe tells them apart. */
+static int check_prefault(const struct gmem_prealloc *job, const struct gmi_prealloc_range *range)
+{
+	uint32_t type = range->file ? range->file->vm->type : GMEM_VM_TYPE_COUNT;
+
+	if (!range->file || gmi_has_feature(job->ctx, type, GMEM_FEATURE_PRE_FAULT) != 0)
+		return 0;
+	return gmi_error_feature(GMEM_FEATURE_PRE_FAULT,
+				 "KVM does not map memory ahead for VMs of type %s",
+				 gmi_vm_type_name(type));
+}
+
 static int look_at_gpa(const struct gmem_prealloc *job, const struct gmem_prealloc_range *in,
 		       struct gmi_prealloc_range *range)
 {
@@ -179,7 +192,7 @@ static int look_at_gpa(const struct gmem_prealloc *job, const struct gmem_preall
 	}
 	range->gpa = in->gpa;
 	range->prefaults = true;
-	return 0;
+	return check_prefault(job, range);
 }
 
 static int fail_map(int error, const struct gmem_prealloc *job,

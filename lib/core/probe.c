@@ -52,7 +52,8 @@ static struct gmi_answer ask_guest_memfd(struct gmi_probe_run *run)
 	struct gmi_answer answer =
 		ask_announced(run, GMI_KVM_CAP_GUEST_MEMFD, ~0, "announced, and a file was made",
 			      "KVM_CAP_GUEST_MEMFD is 0 for this type of VM");
-	int foreign = answer.state == 1 ? is_may_2025_tree(run) : 0;
+	bool is_wanted = run->ctx->rfc & GMEM_RFC_HUGETLB_2025;
+	int foreign = answer.state == 1 && !is_wanted ? is_may_2025_tree(run) : 0;
 	int fd;
 
 	if (answer.state != 1)
@@ -305,6 +306,7 @@ static const struct question {
 	{GMEM_FEATURE_MOVE_CONTEXT, ask_move_context},
 	{GMEM_FEATURE_MIRROR, ask_mirror},
 	{GMEM_FEATURE_READONLY, ask_readonly},
+	{GMEM_FEATURE_HUGETLB, gmi_probe_huge},
 	{GMEM_FEATURE_PRE_FAULT, ask_pre_fault},
 };
 

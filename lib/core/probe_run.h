@@ -51,5 +51,6 @@ int gmi_probe_create_gmem(const struct gmem_ctx *ctx, int vm_fd, uint64_t flags)
 /* The questions that have a file of their own. */
 struct gmi_answer gmi_probe_numa(struct gmi_probe_run *run);
 struct gmi_answer gmi_probe_link(struct gmi_probe_run *run);
+struct gmi_answer gmi_probe_huge(struct gmi_probe_run *run);
 
 #endif

@@ -12,6 +12,15 @@ int gmi_kvm_create_guest_memfd(const struct gmi_sys *sys, int vm_fd, uint64_t si
 	return gmi_kvm_ioctl(sys, vm_fd, GMI_KVM_CREATE_GUEST_MEMFD, &create);
 }
 
+int gmi_kvm_create_guest_memfd_order(const struct gmi_sys *sys, int vm_fd, uint64_t size,
+				     uint64_t flags, uint8_t order, uint32_t order_offset)
+{
+	struct gmi_kvm_create_guest_memfd create = {.size = size, .flags = flags};
+
+	((uint8_t *)&create)[order_offset] = order;
+	return gmi_kvm_ioctl(sys, vm_fd, GMI_KVM_CREATE_GUEST_MEMFD, &create);
+}
+
 int gmi_kvm_link_guest_memfd(const struct gmi_sys *sys, int vm_fd, int gmem_fd, uint64_t flags)
 {
 	struct gmi_rfc_link_guest_memfd link = {.fd = (uint64_t)gmem_fd, .flags = flags};

@@ -27,6 +27,10 @@ int gmi_kvm_enable_cap(const struct gmi_sys *sys, int fd, uint32_t cap, uint64_t
 /* The new descriptor is not close-on-exec (guest_memfd.c, up to 7.3). @flags are the kernel's. */
 int gmi_kvm_create_guest_memfd(const struct gmi_sys *sys, int vm_fd, uint64_t size, uint64_t flags);
 
+/* The same with a page order at byte @order_offset of the arguments: the 1G series' working tree. */
+int gmi_kvm_create_guest_memfd_order(const struct gmi_sys *sys, int vm_fd, uint64_t size,
+				     uint64_t flags, uint8_t order, uint32_t order_offset);
+
 /* One memslot as the kernel knows it. @gmem_fd is ignored without GMI_KVM_MEM_GUEST_MEMFD. */
 struct gmi_kvm_memslot {
 	uint32_t address_space;
