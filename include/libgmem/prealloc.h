@@ -200,8 +200,9 @@ struct gmem_prealloc_range {
  *   -E2BIG       a member that this build does not know is not zero
  *   -EXDEV       the file belongs to another context
  *   -EBUSY       it has begun already
- *   -EOPNOTSUPP  GMEM_PREALLOC_READY for memory that the host cannot touch, or a policy that this
- *                kernel cannot keep; the record says which
+ *   -EOPNOTSUPP  GMEM_PREALLOC_READY for memory that the host cannot touch, GMEM_PREALLOC_GUEST_READY
+ *                where KVM maps nothing ahead, or a policy that this kernel cannot keep; the record
+ *                says which
  *   -ENOMEM, -ENOSPC  no memory, address space or huge page left; the record has the pool's numbers
  */
 int gmem_prealloc_add(struct gmem_prealloc *prealloc, const struct gmem_prealloc_range *range);
