@@ -2,28 +2,29 @@
 /**
  * DOC: Private and shared
  *
- * Each page of a guest is private (the guest alone reaches it) or shared. libgmem keeps the state of
- * every page in a map of its own, since no kernel tells, and changes it by the one mechanism that this
- * kernel and type of VM have; which one is decided when the VM is made, never by trial:
+ * Each page of a guest is private (the guest alone reaches it) or shared. libgmem keeps the state
+ * of every page in a map of its own, since no kernel tells, and changes it by the one mechanism
+ * that this kernel and type of VM have; which one is decided when the VM is made, never by trial:
  *
- *   per VM     KVM_SET_MEMORY_ATTRIBUTES on the VM (6.8). A range has two backings, the file for what is
- *              private and host memory for what is shared. The side that a conversion leaves behind is
- *              stale and can be given back: see enum gmem_discard.
- *   in place   KVM_SET_MEMORY_ATTRIBUTES2 on the file (queued for 7.4). One backing, nothing is stale.
+ *   per VM     KVM_SET_MEMORY_ATTRIBUTES on the VM (6.8). A range has two backings, the file for
+ *              what is private and host memory for what is shared. The side that a conversion
+ *              leaves behind is stale and can be given back: see enum gmem_discard.
+ *   in place   KVM_SET_MEMORY_ATTRIBUTES2 on the file (queued for 7.4). One backing, nothing is
+ *              stale.
  *
  * Where the state lives differs, what a caller may rely on does not:
  *
- *   event                        per VM                          in place
- *   a new VM, a new file         all shared                      all private; shared with INIT_SHARED
- *   conversion of an unbound     set at once                     remembered by guest address, set in the
- *   range (GMEM_CONVERT_UNBOUND)                                 file when it is bound there
- *   unbind                       stays with the guest address    stays with the file's offset
- *   bind again elsewhere         the new address's state         the file's state goes along
- *   two files on one inode       each VM has its own             one state, seen by both VMs
+ *   event                       per VM                         in place
+ *   a new VM, a new file        all shared                     private, or shared by INIT_SHARED
+ *   conversion of an unbound    set at once                    remembered by guest address, set
+ *   range (CONVERT_UNBOUND)                                    in the file when it is bound there
+ *   unbind                      stays with the guest address   stays with the file's offset
+ *   bind again elsewhere        the new address's state        the file's state goes along
+ *   two files on one inode      each VM has its own            one state, seen by both VMs
  *
  * Contents: a page whose state changed holds what the mechanism leaves there. Per VM, the side that
- * comes into view holds what it held, or zeros where it was discarded. In place, software-protected VMs
- * keep the bytes; SNP and TDX lose them. Do not build on it: to the guest it is undefined.
+ * comes into view holds what it held, or zeros where it was discarded. In place, software-protected
+ * VMs keep the bytes; SNP and TDX lose them. Do not build on it: to the guest it is undefined.
  *
  * Pages that the VMM converted itself are told with gmem_attr_assume().
  */
@@ -54,10 +55,10 @@ enum gmem_discard {
  * @flags:    GMEM_CONVERT_… bits
  * @discard:  enum gmem_discard
  * @vcpu_fd:  with GMEM_CONVERT_PRE_FAULT: a vCPU of the VM whose thread is the caller's
- * @attempts: how often a conversion that meets pinned pages is tried; 0 is 10. The waits between grow
- *            from 10 microseconds to 10 milliseconds.
- * @slice:    the most bytes that one kernel call converts, a multiple of GMEM_PAGE_SIZE; 0 is 256 MiB.
- *            KVM holds a lock of the VM and cannot be interrupted for its time.
+ * @attempts: how often a conversion that meets pinned pages is tried; 0 is 10. The waits between
+ *            grow from 10 microseconds to 10 milliseconds.
+ * @slice:    the most bytes that one kernel call converts, a multiple of GMEM_PAGE_SIZE; 0 is 256
+ *            MiB. KVM holds a lock of the VM and cannot be interrupted for its time.
  * @stop:     looked at between kernel calls; once it is not zero the call ends with -EINTR. NULL is
  *            never. The immediate_exit byte of struct kvm_run fits.
  */
@@ -80,33 +81,34 @@ struct gmem_convert_opts {
  * @opts:     NULL for defaults
  * @ret_done: (out, may be NULL) bytes from @gpa on that have the wanted state, on failure too
  *
- * In this order: everything is checked; what has the state already is left out; listeners are told to
- * unmap what will be private; the kernel converts; the map changes; listeners are told to map what
- * became shared; the stale side is discarded; pages are pre-faulted. Data is discarded only when nothing
- * can take the conversion back any more: a listener that refuses costs the guest no byte. Discarding and
- * pre-faulting that fail do not fail the call: the state is what was asked for, and
- * gmem_attr_get_info() tells.
+ * In this order: everything is checked; what has the state already is left out; listeners are told
+ * to unmap what will be private; the kernel converts; the map changes; listeners are told to map
+ * what became shared; the stale side is discarded; pages are pre-faulted. Data is discarded only
+ * when nothing can take the conversion back any more: a listener that refuses costs the guest no
+ * byte. Discarding and pre-faulting that fail do not fail the call: the state is what was asked
+ * for, and gmem_attr_get_info() tells.
  *
- * State:    on failure [@gpa, @gpa + @ret_done) is converted, the rest is as before, and listeners hold
- *           what fits it; with GMEM_CONVERT_ATOMIC everything is as before. Calling again with the rest
- *           is correct.
+ * State:    on failure [@gpa, @gpa + @ret_done) is converted, the rest is as before, and listeners
+ *           hold what fits it; with GMEM_CONVERT_ATOMIC everything is as before. Calling again with
+ *           the rest is correct.
  * Threads:  safe; conversions of one VM take turns. Blocks: for the kernel calls and the waits.
  * Kernel:   KVM_SET_MEMORY_ATTRIBUTES (6.8) or KVM_SET_MEMORY_ATTRIBUTES2 (queued for 7.4);
  *           fallocate(), madvise(); KVM_PRE_FAULT_MEMORY (6.11).
- * Security: made for requests of a hostile guest: only bound ranges with private memory convert, and
- *           @slice, @stop and the map bound the time and memory that one request costs.
+ * Security: made for requests of a hostile guest: only bound ranges with private memory convert,
+ *           and @slice, @stop and the map bound the time and memory that one request costs.
  *
  * Return: 0, or -errno:
- *   -EINVAL      a NULL pointer, a range unaligned, empty or wrapping, an unknown state, flag or policy,
- *                a descriptor missing for pre-faulting
+ *   -EINVAL      a NULL pointer, a range unaligned, empty or wrapping, an unknown state, flag or
+ *                policy, a descriptor missing for pre-faulting
  *   -E2BIG       a member that this build does not know is not zero
  *   -ENOENT      a part of the range is not bound, without GMEM_CONVERT_UNBOUND
- *   -EOPNOTSUPP  this VM cannot convert, a bound part has no file for private memory, or no pre-faulting
+ *   -EOPNOTSUPP  this VM cannot convert, a bound part has no file for private memory, or no
+ *                pre-faulting
  *   -EAGAIN      pages are pinned by someone still; the record's @offset names the first
  *   -EINTR       @stop was set
  *   -ENOMEM      out of memory, here or in the kernel
- *   -ENOTRECOVERABLE  a step back failed, after a veto or with GMEM_CONVERT_ATOMIC; the map holds the
- *                true state
+ *   -ENOTRECOVERABLE  a step back failed, after a veto or with GMEM_CONVERT_ATOMIC; the map holds
+ *                the true state
  *   -ESTALE      the VM is dead
  *   other        what a listener answered
  */
@@ -168,8 +170,8 @@ int gmem_attr_assume(struct gmem_vm *vm, uint64_t gpa, uint64_t size, uint32_t t
  * @gpa:  guest address, a multiple of GMEM_PAGE_SIZE
  * @size: bytes, a multiple of GMEM_PAGE_SIZE
  *
- * Threads: safe; never waits. While another thread converts the range each page counts with its old or
- *          its new state.
+ * Threads: safe; never waits. While another thread converts the range each page counts with its old
+ *          or its new state.
  * Kernel:  none.
  *
  * Return: GMEM_SHARED, GMEM_PRIVATE or GMEM_MIXED, or -errno:

@@ -2,9 +2,9 @@
 /**
  * DOC: Exits that ask for a conversion
  *
- * A guest asks for a conversion by hypercall (KVM_HC_MAP_GPA_RANGE: software-protected guests, SNP page
- * state changes, TDX MapGPA) or by touching a page with the wrong state (KVM_EXIT_MEMORY_FAULT). Both
- * are served here; everything else is the VMM's.
+ * A guest asks for a conversion by hypercall (KVM_HC_MAP_GPA_RANGE: software-protected guests, SNP
+ * page state changes, TDX MapGPA) or by touching a page with the wrong state
+ * (KVM_EXIT_MEMORY_FAULT). Both are served here; everything else is the VMM's.
  */
 #ifndef LIBGMEM_EXIT_H
 #define LIBGMEM_EXIT_H
@@ -32,7 +32,8 @@ enum gmem_disposition {
  * @gpa:         (out) what the guest asked for, in bytes
  * @size:        (out)
  * @to:          (out) GMEM_PRIVATE or GMEM_SHARED
- * @done:        (in, out) bytes served of an exit that is served in parts. The caller leaves it alone.
+ * @done:        (in, out) bytes served of an exit that is served in parts. The caller leaves it
+ *               alone.
  * @error:       (out) with GMEM_EXIT_REFUSED: why the guest was refused, -errno
  * @quantum:     the most bytes that one call converts; 0 is 64 MiB
  */
@@ -59,17 +60,19 @@ struct gmem_exit {
  * @run_error: what KVM_RUN returned: 0, or its error as -errno
  * @exit:      (in, out) the service of this vCPU's exits
  *
- * A hypercall that asks for something wrong (unaligned, unknown bits, not bound, no private memory) is
- * answered with EINVAL in kvm_run, as the kernel lets each technology be answered, and the guest goes
- * on. Pinned pages are answered with EAGAIN where the guest may try again (TDX), and with EINVAL
- * elsewhere. A memory fault that cannot be served is an error of this call: the vCPU cannot go on.
+ * A hypercall that asks for something wrong (unaligned, unknown bits, not bound, no private memory)
+ * is answered with EINVAL in kvm_run, as the kernel lets each technology be answered, and the guest
+ * goes on. Pinned pages are answered with EAGAIN where the guest may try again (TDX), and with
+ * EINVAL elsewhere. A memory fault that cannot be served is an error of this call: the vCPU cannot
+ * go on.
  *
- * State:    legal between two KVM_RUNs of the vCPU, on its thread. GMEM_EXIT_AGAIN keeps @run as it is.
+ * State:    legal between two KVM_RUNs of the vCPU, on its thread. GMEM_EXIT_AGAIN keeps @run as it
+ *           is.
  * Threads:  as gmem_convert(); each vCPU with its own @run and @exit.
- * Kernel:   KVM_EXIT_HYPERCALL with KVM_HC_MAP_GPA_RANGE (5.14; needs KVM_CAP_EXIT_HYPERCALL enabled),
- *           KVM_EXIT_MEMORY_FAULT (6.8).
- * Security: nothing in @run is believed. Only bound guest memory converts, and no call converts more
- *           than @quantum.
+ * Kernel:   KVM_EXIT_HYPERCALL with KVM_HC_MAP_GPA_RANGE (5.14; needs KVM_CAP_EXIT_HYPERCALL
+ *           enabled), KVM_EXIT_MEMORY_FAULT (6.8).
+ * Security: nothing in @run is believed. Only bound guest memory converts, and no call converts
+ *           more than @quantum.
  *
  * Return: 0 with @disposition, or -errno for what the guest cannot be told:
  *   -EINVAL      a NULL pointer, @run_error positive, or options that are not allowed here

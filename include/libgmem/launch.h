@@ -3,13 +3,13 @@
  * DOC: The launch plan
  *
  * A plan is the ordered list of everything that is put into a confidential guest's memory before it
- * runs. One plan serves three purposes: gmem_plan_print() shows it, the launch executes its steps in
- * order, and gmem_measure_plan() (measure.h) computes the digest that the owner has to expect. So
- * what is launched and what is expected cannot differ.
+ * runs. One plan serves three purposes: gmem_plan_print() shows it, the launch executes its steps
+ * in order, and gmem_measure_plan() (measure.h) computes the digest that the owner has to expect.
+ * So what is launched and what is expected cannot differ.
  *
  * Plans are made by readers, from firmware images and IGVM files (measure.h), or by hand with
- * gmem_plan_create() and gmem_plan_add(). The functions are in libgmem-measure: they need no KVM, no
- * root and no hardware. libgmem takes the steps as an array: gmem_plan_steps().
+ * gmem_plan_create() and gmem_plan_add(). The functions are in libgmem-measure: they need no KVM,
+ * no root and no hardware. libgmem takes the steps as an array: gmem_plan_steps().
  *
  * The readers take firmware from strangers: every offset and length is checked before it is used.
  */
@@ -59,8 +59,8 @@ enum gmem_launch_page {
  * @bytes:    the contents, @size bytes, page aligned; NULL where there are none or FILE is set. A
  *            NORMAL step without any contents is zeroes
  * @offset:   with FILE: where in the file the contents begin; page aligned
- * @fd:       with FILE: borrowed, open for reading and seekable; its contents must not change between
- *            launch and measurement
+ * @fd:       with FILE: borrowed, open for reading and seekable; its contents must not change
+ *            between launch and measurement
  * @vcpu:     VMSA: index of the vCPU, from 0 up without gaps
  * @label:    what it is, for people; may be NULL
  * @reserved: 0
@@ -107,8 +107,8 @@ struct gmem_measure_error {
  * @step_count:    number of steps
  * @memory_size:   sum of the sizes of all steps but VMSA and AUG, in bytes
  * @measured_size: sum of the sizes of all steps with MEASURED, in bytes
- * @sev_features:  SEV-ES, SNP: the VMSAs' SEV_FEATURES, as KVM_SEV_INIT2 needs them together with bit
- *                 0; 0 where there are no VMSAs
+ * @sev_features:  SEV-ES, SNP: the VMSAs' SEV_FEATURES, as KVM_SEV_INIT2 needs them together with
+ *                 bit 0; 0 where there are no VMSAs
  * @policy:        the guest policy that the IGVM file asks for; 0 where it names none
  * @hob:           TDX: where the hand-off block list goes, KVM_TDX_INIT_VCPU's argument; size 0
  *                 where there is none
@@ -160,7 +160,8 @@ struct gmem_plan;
  * @ret_plan: (out) the plan; the caller's, until gmem_plan_destroy()
  *
  * State:    always legal.
- * Threads:  safe; a plan is used by one thread at a time, and by any number while nobody changes it.
+ * Threads:  safe; a plan is used by one thread at a time, and by any number while nobody changes
+ *           it.
  * Kernel:   none.
  *
  * Return: 0, or -errno:
@@ -292,8 +293,8 @@ int gmem_plan_get_info(const struct gmem_plan *plan, struct gmem_plan_info *info
 /**
  * gmem_plan_print() - Describe a plan, line by line
  * @plan: the plan
- * @line: called for each line, without line feed, good until it returns; a value other than 0 ends the
- *        printing
+ * @line: called for each line, without line feed, good until it returns; a value other than 0 ends
+ *        the printing
  * @user: passed to @line
  *
  * The library itself prints nothing.

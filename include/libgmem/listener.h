@@ -3,9 +3,9 @@
  * DOC: Listeners of conversion
  *
  * Devices that reach guest memory past the CPU (VFIO, iommufd, vhost-user back ends) may map shared
- * memory only. A listener is told to unmap a range before it becomes private and to map it after it has
- * become shared. A page that a device still pins cannot become private in place, so the order is
- * always: unmap, then ask the kernel.
+ * memory only. A listener is told to unmap a range before it becomes private and to map it after it
+ * has become shared. A page that a device still pins cannot become private in place, so the order
+ * is always: unmap, then ask the kernel.
  */
 #ifndef LIBGMEM_LISTENER_H
 #define LIBGMEM_LISTENER_H
@@ -31,13 +31,14 @@ struct gmem_listener_range {
 /**
  * struct gmem_listener_opts - who is told what
  * @sz:        sizeof(struct gmem_listener_opts)
- * @map:       the range is shared now: map it. Not 0: a veto, the conversion is undone and fails with it
+ * @map:       the range is shared now: map it. Not 0: a veto, the conversion is undone and fails
+ *             with it
  * @unmap:     the range will be private: let go of it. Not 0: a veto, the conversion fails with it
  * @user:      first argument of both
- * @max_block: no range told is larger than this or crosses a multiple of it: a power of two, at least
- *             GMEM_PAGE_SIZE; 0 is as large as it comes. A listener that can only unmap exactly what it
- *             mapped (VFIO type 1) needs the granularity of conversions here; one that can cut a
- *             mapping (iommufd) leaves it 0.
+ * @max_block: no range told is larger than this or crosses a multiple of it: a power of two, at
+ *             least GMEM_PAGE_SIZE; 0 is as large as it comes. A listener that can only unmap
+ *             exactly what it mapped (VFIO type 1) needs the granularity of conversions here; one
+ *             that can cut a mapping (iommufd) leaves it 0.
  *
  * Both are called on the converting thread with the VM's conversions locked out: they must not call
  * libgmem for this VM, and must return soon.
@@ -56,9 +57,9 @@ struct gmem_listener_opts {
  * @opts:         who is told what; both functions are needed. Copied.
  * @ret_listener: (out) release with gmem_listener_remove() before the VM
  *
- * Tells @map of all that is bound and shared before it returns. Later, listeners are told to map in the
- * order in which they were added and to unmap in the reverse order; ranges bound and unbound later are
- * told as well.
+ * Tells @map of all that is bound and shared before it returns. Later, listeners are told to map in
+ * the order in which they were added and to unmap in the reverse order; ranges bound and unbound
+ * later are told as well.
  *
  * State:   where @map refuses, what was told is taken back with @unmap, and nothing is added.
  * Threads: safe; conversions wait meanwhile. Kernel: none.

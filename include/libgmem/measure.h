@@ -2,9 +2,9 @@
 /**
  * DOC: Expected launch measurements
  *
- * Readers make a launch plan (launch.h) from a firmware image; gmem_measure_plan() computes what the
- * guest's attestation report will say about it: the launch digest of SEV-SNP, the MRTD of TDX, the
- * launch digests of SEV and SEV-ES.
+ * Readers make a launch plan (launch.h) from a firmware image; gmem_measure_plan() computes what
+ * the guest's attestation report will say about it: the launch digest of SEV-SNP, the MRTD of TDX,
+ * the launch digests of SEV and SEV-ES.
  *
  * All of it is offline and pure: no KVM, no root, no global state, no output. Functions are safe to
  * call from any thread on different plans.
@@ -24,8 +24,8 @@ extern "C" {
 /**
  * enum gmem_vmm - whose way to launch an SNP guest
  *
- * They differ in the initial registers, in the place of the CPUID page and in the type of the memory
- * that the firmware wants ready.
+ * They differ in the initial registers, in the place of the CPUID page and in the type of the
+ * memory that the firmware wants ready.
  */
 enum gmem_vmm {
 	GMEM_VMM_QEMU = 0,             /* and everything else on KVM of Linux 6.11 or later */
@@ -49,8 +49,8 @@ enum gmem_vmm {
  * @image:        the firmware as a file has it, loaded to end at 4 GiB; borrowed until the plan
  *                ends; copied where it is not page aligned
  * @image_size:   in bytes, a multiple of a page
- * @svsm:         SNP with QEMU: an SVSM image, loaded below the firmware, or NULL. Its metadata and its
- *                entry point are used in place of the firmware's
+ * @svsm:         SNP with QEMU: an SVSM image, loaded below the firmware, or NULL. Its metadata and
+ *                its entry point are used in place of the firmware's
  * @svsm_size:    in bytes, a multiple of a page
  * @vars_size:    with @svsm: bytes between the SVSM image and the firmware, for the variable store
  * @kernel:       measured direct boot: the kernel, or NULL; used during the call only
@@ -118,8 +118,8 @@ int gmem_plan_from_ovmf(const struct gmem_ovmf_opts *opts, struct gmem_plan **re
 /**
  * struct gmem_tdvf_opts - a TDVF image
  * @sz:         size of the struct as the caller knew it: GMEM_INIT()
- * @image:      the firmware as a file has it, variable store included; borrowed until the plan ends;
- *              sections that are not page aligned in memory are copied
+ * @image:      the firmware as a file has it, variable store included; borrowed until the plan
+ *              ends; sections that are not page aligned in memory are copied
  * @image_size: in bytes
  * @flags:      GMEM_TDVF_*
  * @reserved:   0
@@ -163,7 +163,8 @@ int gmem_plan_from_tdvf(const struct gmem_tdvf_opts *opts, struct gmem_plan **re
  * @sz:         size of the struct as the caller knew it: GMEM_INIT()
  * @vm_type:    GMEM_VM_SNP or GMEM_VM_TDX
  * @vmm:        SNP: GMEM_VMM_QEMU or GMEM_VMM_CLOUD_HYPERVISOR; TDX: 0
- * @image:      the file; borrowed until the plan ends; pages that are not aligned in memory are copied
+ * @image:      the file; borrowed until the plan ends; pages that are not aligned in memory are
+ *              copied
  * @image_size: in bytes
  * @vcpus:      SNP: up to GMEM_MEASURE_VCPUS_MAX; 0: as many as the file has contexts for; TDX: 0
  * @vcpu_sig:   SNP: RDX of vCPUs that the file has no context for, which start in real mode at the
@@ -191,8 +192,8 @@ struct gmem_igvm_opts {
  *
  * Takes the headers that QEMU and cloud-hypervisor take, of the platform that @opts names; a header
  * that the format does not allow to be ignored and that is not one of these is refused by its name.
- * Steps: the directives in the file's order, then the VMSAs, which KVM measures last. Parameter areas
- * are steps with GMEM_LAUNCH_FILL: gmem_plan_parameters() tells what belongs where.
+ * Steps: the directives in the file's order, then the VMSAs, which KVM measures last. Parameter
+ * areas are steps with GMEM_LAUNCH_FILL: gmem_plan_parameters() tells what belongs where.
  *
  * State:    always legal.
  * Threads:  safe.
@@ -206,7 +207,8 @@ struct gmem_igvm_opts {
  *   -EBADMSG     the file is malformed
  *   -ENOENT      the file is not for this platform, or lacks what every launch needs
  *   -EEXIST      two directives overlap
- *   -EOPNOTSUPP  the file needs a header, a page or a register that is not supported; the reason names it
+ *   -EOPNOTSUPP  the file needs a header, a page or a register that is not supported; the reason
+ *                names it
  *   -ENOMEM      no memory
  */
 int gmem_plan_from_igvm(const struct gmem_igvm_opts *opts, struct gmem_plan **ret_plan,
@@ -268,8 +270,8 @@ int gmem_measure_plan(const struct gmem_plan *plan, const struct gmem_measure_op
  *              with; may be NULL
  * @error:      (out, on failure) the reason; may be NULL
  *
- * RAM that the plan adds is listed as system memory, the rest of RAM as memory to be accepted by the
- * guest. A plan's memory outside @ram is not listed.
+ * RAM that the plan adds is listed as system memory, the rest of RAM as memory to be accepted by
+ * the guest. A plan's memory outside @ram is not listed.
  *
  * State:    before the launch. A second call writes the list anew. On failure nothing changed.
  * Threads:  the caller excludes all other use of @plan.
@@ -304,8 +306,8 @@ enum gmem_vmsa_profile {
  * @vcpu_sig:     RDX: CPUID leaf 1 EAX; EC2 and GCE do not use it
  * @boot:         1 for the boot vCPU (EC2), else 0
  * @reserved:     0
- * @entry:        the first instruction: 0xfffffff0 for the boot vCPU, the firmware's AP reset address
- *                for the others; with an SVSM its entry point for all
+ * @entry:        the first instruction: 0xfffffff0 for the boot vCPU, the firmware's AP reset
+ *                address for the others; with an SVSM its entry point for all
  * @sev_features: SEV_FEATURES
  */
 struct gmem_vmsa_opts {

@@ -2,9 +2,10 @@
 /**
  * DOC: Call trace and fault injection (libgmem-sim)
  *
- * A shim is a table of system calls that passes every call on to another table, a simulated kernel's or
- * the real one's. It writes down what was called, counts, and fails those calls that it was told to. It
- * answers "how many system calls did this cost" and "what does my program do when the third mmap fails".
+ * A shim is a table of system calls that passes every call on to another table, a simulated
+ * kernel's or the real one's. It writes down what was called, counts, and fails those calls that it
+ * was told to. It answers "how many system calls did this cost" and "what does my program do when
+ * the third mmap fails".
  */
 #ifndef LIBGMEM_SHIM_H
 #define LIBGMEM_SHIM_H
@@ -157,8 +158,8 @@ void gmem_shim_reset(struct gmem_shim *shim);
  * @error:   what the caller gets, negative: -ENOMEM
  * @flags:   0 or GMEM_SHIM_EVERY
  *
- * A failing call has no effect below, but for close(): the descriptor is gone all the same, as Linux
- * does it. Up to eight faults can wait at a time.
+ * A failing call has no effect below, but for close(): the descriptor is gone all the same, as
+ * Linux does it. Up to eight faults can wait at a time.
  *
  * Threads: safe. Kernel: none.
  *

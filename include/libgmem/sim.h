@@ -2,25 +2,26 @@
 /**
  * DOC: The simulated kernel (libgmem-sim)
  *
- * A model of the part of Linux that guest_memfd needs: /dev/kvm, VMs, memslots, guest_memfd inodes and
- * files, memory attributes, vCPUs whose guest is a script. It stands behind the table of system calls of
- * sys.h, so a VMM that makes its calls through such a table, or through libgmem, runs on it unchanged: no
- * hardware, no privileges, no /dev/kvm.
+ * A model of the part of Linux that guest_memfd needs: /dev/kvm, VMs, memslots, guest_memfd inodes
+ * and files, memory attributes, vCPUs whose guest is a script. It stands behind the table of system
+ * calls of sys.h, so a VMM that makes its calls through such a table, or through libgmem, runs on
+ * it unchanged: no hardware, no privileges, no /dev/kvm.
  *
- * A profile names the kernel that is modelled. What a kernel refuses, its profile refuses, with the same
- * error where several things are wrong at once. Guest memory is real memory: the host may map it, and
- * touching a private page raises SIGBUS.
+ * A profile names the kernel that is modelled. What a kernel refuses, its profile refuses, with the
+ * same error where several things are wrong at once. Guest memory is real memory: the host may map
+ * it, and touching a private page raises SIGBUS.
  *
- * Descriptors are real ones. dup(), close(), SCM_RIGHTS and fork() work on them without the model, and a
- * guest_memfd lives until its last descriptor and its last mapping are gone, as in Linux. Everything
- * else has to go through the table: ioctl(2) on such a descriptor fails, and mmap(2) of a guest_memfd
- * maps private memory as if it were shared.
+ * Descriptors are real ones. dup(), close(), SCM_RIGHTS and fork() work on them without the model,
+ * and a guest_memfd lives until its last descriptor and its last mapping are gone, as in Linux.
+ * Everything else has to go through the table: ioctl(2) on such a descriptor fails, and mmap(2) of
+ * a guest_memfd maps private memory as if it were shared.
  *
  * A simulator holds one hidden descriptor and one more for each guest_memfd inode that is alive.
  * gmem_sim_unref() closes them.
  *
- * What differs from Linux: a forked child has its own copy of the model, with the same memory behind it.
- * A signal does not interrupt a call; gmem_sim_interrupt() and gmem_sim_interrupt_after() do.
+ * What differs from Linux: a forked child has its own copy of the model, with the same memory
+ * behind it. A signal does not interrupt a call; gmem_sim_interrupt() and
+ * gmem_sim_interrupt_after() do.
  */
 #ifndef LIBGMEM_SIM_H
 #define LIBGMEM_SIM_H
@@ -37,8 +38,8 @@ struct gmem_sim;
 /**
  * struct gmem_sim_opts - the machine that is modelled
  * @sz:           sizeof(struct gmem_sim_opts)
- * @memory:       bytes of guest_memfd memory that there is; 0 is without limit. What exceeds it fails
- *                with ENOMEM, pages before it stay allocated
+ * @memory:       bytes of guest_memfd memory that there is; 0 is without limit. What exceeds it
+ *                fails with ENOMEM, pages before it stay allocated
  * @nodes:        NUMA nodes, 1 to 64; 0 is 1
  * @padding:      0
  */
@@ -132,7 +133,8 @@ struct gmem_sim_stats {
  * @sim:       a simulator
  * @ret_stats: (in: @sz; out) the counts
  *
- * Objects whose last descriptor and mapping went away are gone in the answer, however that happened.
+ * Objects whose last descriptor and mapping went away are gone in the answer, however that
+ * happened.
  *
  * Threads: safe. Kernel: fcntl(F_OFD_GETLK) for each object.
  *
@@ -224,9 +226,9 @@ struct gmem_sim_action {
  * @count:   how many
  *
  * KVM_RUN runs actions until one needs the VMM, and returns as Linux would: with an exit in struct
- * kvm_run, or with an error. The next KVM_RUN finishes that action, or tries it again after a fault.
- * Bytes are really moved, in the memory that the guest of a real VM would see. A vCPU without a script
- * leaves with KVM_EXIT_INTERNAL_ERROR, as one does that has no code to run.
+ * kvm_run, or with an error. The next KVM_RUN finishes that action, or tries it again after a
+ * fault. Bytes are really moved, in the memory that the guest of a real VM would see. A vCPU
+ * without a script leaves with KVM_EXIT_INTERNAL_ERROR, as one does that has no code to run.
  *
  * State:   replaces an earlier script, whose unfinished exit is forgotten.
  * Threads: safe. Kernel: none.
@@ -329,8 +331,8 @@ int gmem_sim_interrupt_after(struct gmem_sim *sim, uint64_t pages);
  * @offset: bytes, a multiple of 4096
  * @size:   bytes, a multiple of 4096, inside the file
  *
- * Converting a pinned page to private in place fails with EAGAIN. Pins are counted and belong to the
- * memory, not to @fd.
+ * Converting a pinned page to private in place fails with EAGAIN. Pins are counted and belong to
+ * the memory, not to @fd.
  *
  * Threads: safe. Kernel: none.
  *

@@ -32,8 +32,8 @@ struct gmi_job {
 };
 
 /*
- * Converts a part: what has another state than @to. With bind_lock. @ret_done is how many bytes from
- * its start on have the wanted state, on failure too. 0 or -errno with a record.
+ * Converts a part: what has another state than @to. With bind_lock. @ret_done is how many bytes
+ * from its start on have the wanted state, on failure too. 0 or -errno with a record.
  */
 int gmi_job_part(struct gmi_job *job, const struct gmi_part *part, uint32_t to, uint64_t *ret_done);
 

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -78,6 +79,8 @@ static void child(struct score *score, const struct gt_test *test)
 {
 	bool ok;
 
+	/* A runner that is killed takes its test along. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	dup2(score->output, STDOUT_FILENO);
 	dup2(score->output, STDERR_FILENO);
