@@ -22,7 +22,8 @@ struct gmem_slot {
 	void *hva;
 	uint64_t backing_page; /* bytes of the pages behind @hva */
 	bool is_anonymous;     /* @hva was found to be no mapping of a file */
-	struct gmi_attrmap *stale;   /* of two backings, the side out of view may hold pages; NULL of one */
+	struct gmi_attrmap
+		*stale; /* of two backings, the side out of view may hold pages; NULL of one */
 	struct gmi_attrmap *pending; /* those of them that wait to be discarded; NULL of one */
 	struct gmem_slot *next_stuck;
 };
