@@ -88,6 +88,7 @@ uint64_t suitable_flags(const struct api *api);
 
 /* What must not change where a call fails. */
 struct state {
+	bool in_place; /* the simulator protects what is private: a mapping of its own */
 	unsigned int fds, mappings;
 	uint64_t vm_files, vm_slots, vm_bound, file_bound;
 	struct gt_alive alive;

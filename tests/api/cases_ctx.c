@@ -91,9 +91,13 @@ static int expected_feature(const struct api *api, uint32_t feature)
 	case GMEM_FEATURE_MMAP:
 		return has_flags;
 	case GMEM_FEATURE_INIT_SHARED:
+		return has_flags && (!has_private || api->traits.in_place);
 	case GMEM_FEATURE_HVA_VIEW:
 		return has_flags && !has_private;
 	case GMEM_FEATURE_PRIVATE:
+		return has_private && (api->traits.has_attributes || api->traits.in_place);
+	case GMEM_FEATURE_CONVERT_INPLACE:
+		return has_private && api->traits.in_place;
 	case GMEM_FEATURE_CONVERT_VM:
 		return has_private && api->traits.has_attributes;
 	case GMEM_FEATURE_PRE_FAULT:

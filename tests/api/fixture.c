@@ -64,16 +64,16 @@ void make_vm(struct api *api)
 	MUST(gmem_vm_create(api->ctx, api->vm_type, NULL, &api->vm) == 0);
 }
 
-static bool has_private(const struct api *api)
+/* Files that start shared: for VMs with private memory only where they convert in place. */
+static bool can_share(struct traits traits, uint32_t vm_type)
 {
-	return api->vm_type == GMEM_VM_SW_PROTECTED;
+	return traits.generation >= GEN_6_18 &&
+	       (vm_type != GMEM_VM_SW_PROTECTED || traits.in_place);
 }
 
 uint64_t suitable_flags(const struct api *api)
 {
-	bool shared = !has_private(api) && api->traits.generation >= GEN_6_18;
-
-	return shared ? GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED : 0;
+	return can_share(api->traits, api->vm_type) ? GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED : 0;
 }
 
 void make_file(struct api *api)
@@ -143,7 +143,7 @@ static const char *missing_for(const struct api_case *c, struct traits traits, u
 		return "VMs with private memory are not offered";
 	if (c->needs & NEEDS_PRIVATE && !has_private)
 		return "only VMs with private memory";
-	if (c->needs & NEEDS_SHARED && has_private)
+	if (c->needs & NEEDS_SHARED && has_private && !can_share(traits, vm_type))
 		return "files for VMs with private memory cannot start shared";
 	if (c->needs & NEEDS_GMEM && !has_private && traits.generation < GEN_6_18)
 		return "only VMs with private memory bind files";

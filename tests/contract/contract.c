@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Asks the kernel what it is, and makes VMs of the types that it has. */
 #include "contract.h"
+#include "uapi_rfc.h"
 
 static bool type_has_private(uint32_t type)
 {
@@ -37,6 +38,7 @@ static struct traits ask_traits(const struct gt *t, int kvm)
 	struct traits traits = {
 		.types = types > 0 ? (uint32_t)types : 1u << GMI_KVM_X86_DEFAULT_VM,
 		.has_attributes = gt_cap(t, kvm, GMI_KVM_CAP_MEMORY_ATTRIBUTES) > 0,
+		.in_place = gt_cap(t, kvm, GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) > 0,
 		.has_pre_fault = gt_cap(t, kvm, GMI_KVM_CAP_PRE_FAULT_MEMORY) > 0,
 	};
 
@@ -48,7 +50,9 @@ static uint64_t expected_flags(const struct vm *vm)
 {
 	if (vm->traits.generation == GEN_6_8)
 		return 0;
-	return vm->has_private ? GMI_GUEST_MEMFD_FLAG_MMAP : GT_SHARED_FLAGS;
+	if (vm->has_private && !vm->traits.in_place)
+		return GMI_GUEST_MEMFD_FLAG_MMAP;
+	return GT_SHARED_FLAGS;
 }
 
 void vm_open(const struct gt *t, uint32_t type, struct vm *ret_vm)
@@ -110,6 +114,17 @@ int vm_file(struct vm *vm, unsigned int pages, uint64_t flags)
 	fd = gt_create_gmem(vm->t, vm->fd, pages * GT_PAGE, flags);
 	MUST(fd >= 0);
 	return fd;
+}
+
+int vm_convert(struct vm *vm, int file, uint64_t offset, uint64_t gpa, uint64_t size,
+	       uint64_t attributes)
+{
+	struct gmi_next_memory_attributes2 args = {
+		.offset = offset, .size = size, .attributes = attributes};
+
+	if (vm->traits.in_place)
+		return gt_ioctl(vm->t, file, GMI_NEXT_SET_MEMORY_ATTRIBUTES2, &args);
+	return gt_set_attributes(vm->t, vm->fd, gpa, size, attributes);
 }
 
 void *unmapped_address(const struct gt *t)

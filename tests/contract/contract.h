@@ -28,6 +28,7 @@ struct traits {
 	uint32_t types; /* mask of VM types */
 	enum generation generation;
 	bool has_attributes; /* KVM_SET_MEMORY_ATTRIBUTES is built in */
+	bool in_place;       /* files convert: KVM_SET_MEMORY_ATTRIBUTES2, queued for 7.4 */
 	bool has_pre_fault;
 };
 
@@ -65,6 +66,10 @@ void each_vm(struct gt *t, void (*test)(struct vm *vm));
 
 /* A file of @pages for the VM; the test ends where there is none. */
 int vm_file(struct vm *vm, unsigned int pages, uint64_t flags);
+
+/* Converts what is bound at @gpa from @offset of the file on, by the call that this kernel has. */
+int vm_convert(struct vm *vm, int file, uint64_t offset, uint64_t gpa, uint64_t size,
+	       uint64_t attributes);
 
 /*
  * False where KVM emulates every instruction of such guests instead of running them, as kvm_pvm

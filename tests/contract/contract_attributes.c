@@ -108,6 +108,7 @@ static void across_slots_of(struct vm *vm)
 	const struct gt *t = vm->t;
 	int file;
 
+	VM_REQUIRE(vm, vm->traits.has_attributes, "attributes are not built in");
 	VM_REQUIRE(vm, vm->has_private, "VMs of this type have no private memory");
 	file = vm_file(vm, 8, 0);
 	MUST(gt_bind(t, vm->fd, 0, TEST_GPA, 4 * GT_PAGE, NULL, file, 0) == 0);

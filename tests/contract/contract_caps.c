@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "contract.h"
+#include "uapi_rfc.h"
 
 static void device(struct gt *t)
 {
@@ -32,12 +33,15 @@ static void device_masks(struct gt *t)
 	int attributes = gt_cap(t, kvm, GMI_KVM_CAP_MEMORY_ATTRIBUTES);
 	bool any_private = types & 0x32;
 	uint32_t cap;
+	int in_place;
 
 	EXPECT("1", types & 1, 1);
 	EXPECT("1", types & ~0x3f, 0);
 	EXPECT("1", flags == 0 || flags == 3, true);
 	EXPECT("1", attributes == 0 || attributes == 8, true);
-	EXPECT("1", any_private && !attributes, false);
+	in_place = gt_cap(t, kvm, GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES);
+	EXPECT("2.1.3", in_place == 0 || in_place == (int)GT_PRIVATE, true);
+	EXPECT("1, 2.1.3: one of both", any_private ? !attributes == !in_place : 0, false);
 	for (cap = GMI_KVM_CAP_ARM_SEA_TO_USER; cap <= GMI_KVM_CAP_ARM_PMU_V3_STRICT; cap++)
 		EXPECT("1: not x86's", gt_cap(t, kvm, cap), 0);
 	gt_close(t, kvm);
@@ -61,7 +65,9 @@ static void vm_values_of(struct vm *vm)
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_MULTI_ADDRESS_SPACE), expected_spaces(vm));
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_USER_MEMORY2), 1);
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_MEMORY_ATTRIBUTES),
-	       vm->has_private ? (int)GT_PRIVATE : 0);
+	       vm->has_private && !vm->traits.in_place ? (int)GT_PRIVATE : 0);
+	EXPECT("2.1.3", gt_cap(t, vm->fd, GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES),
+	       vm->has_private && vm->traits.in_place ? (int)GT_PRIVATE : 0);
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_GUEST_MEMFD), vm->has_gmem_slots);
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_GUEST_MEMFD_FLAGS), (int64_t)vm->file_flags);
 	EXPECT("1", gt_cap(t, vm->fd, GMI_KVM_CAP_PRE_FAULT_MEMORY), vm->traits.has_pre_fault);
@@ -136,13 +142,16 @@ static void profile_generation(struct gt *t)
 	static const struct {
 		const char *prefix;
 		enum generation generation;
-	} known[] = {{"v6.8", GEN_6_8}, {"v6.18", GEN_6_18}, {"v7.3", GEN_7_2}, {"rfc", GEN_7_2}};
+	} known[] = {
+		{"v6.8", GEN_6_8}, {"v6.18", GEN_6_18}, {"v7.3", GEN_7_2},
+		{"v7.4", GEN_7_2}, {"rfc", GEN_7_2},
+	};
 	struct vm vm;
 	size_t i;
 
 	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
 	EXPECT("12 attributes are older than flags",
-	       vm.traits.types & 2 && !vm.traits.has_attributes, false);
+	       vm.traits.types & 2 && !vm.traits.has_attributes && !vm.traits.in_place, false);
 	for (i = 0; t->profile && i < GT_COUNT(known); i++)
 		if (strncmp(t->profile, known[i].prefix, strlen(known[i].prefix)) == 0)
 			EXPECT("12", vm.traits.generation, known[i].generation);

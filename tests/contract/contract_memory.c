@@ -60,6 +60,8 @@ static void expect_read(struct fixture *f, const char *row, uint64_t gpa, uint8_
 	EXPECT_CASE(row, "guest read", (int64_t)exit.value, value);
 }
 
+#define ONE_BACKING "files serve all of a guest's accesses on this kernel"
+
 /* DEFAULT, no flags: the file is not used at all. */
 static void default_plain_file(struct gt *t)
 {
@@ -68,6 +70,7 @@ static void default_plain_file(struct gt *t)
 
 	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
 	REQUIRE(vm.has_gmem_slots, "VMs of this type bind no files");
+	REQUIRE(!vm.traits.in_place, ONE_BACKING);
 	open_fixture(&vm, 0, &f);
 	expect_write(&f, "6 default, 0", TEST_GPA + 5, 0x11);
 	EXPECT("6 default, 0", f.backing[5], 0x11);
@@ -88,6 +91,7 @@ static void default_plain_file_without_backing(struct gt *t)
 
 	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
 	REQUIRE(vm.has_gmem_slots, "VMs of this type bind no files");
+	REQUIRE(!vm.traits.in_place, ONE_BACKING);
 	REQUIRE(vm_runs_natively(&vm), EMULATED);
 	file = vm_file(&vm, FILE_PAGES, 0);
 	guest = gt_guest_create(t, vm.fd);
@@ -115,10 +119,10 @@ static void mapped_file_of(struct vm *vm)
 	EXPECT(row, f.backing[0], 0x99);
 	expect_read(&f, row, TEST_GPA, 0x31);
 	if (vm->has_private) {
-		EXPECT("7", gt_set_attributes(vm->t, vm->fd, TEST_GPA, FILE_SIZE, GT_PRIVATE), 0);
+		EXPECT("7", vm_convert(vm, f.file, 0, TEST_GPA, FILE_SIZE, GT_PRIVATE), 0);
 		expect_read(&f, "6 MMAP, private", TEST_GPA, 0x31);
 		expect_write(&f, "6 MMAP, private", TEST_GPA, 0x32);
-		EXPECT("7", gt_set_attributes(vm->t, vm->fd, TEST_GPA, FILE_SIZE, 0), 0);
+		EXPECT("7", vm_convert(vm, f.file, 0, TEST_GPA, FILE_SIZE, 0), 0);
 		expect_read(&f, "6 MMAP, shared again", TEST_GPA, 0x32);
 	}
 	EXPECT("4.7#7", gt_punch(vm->t, f.file, 0, GT_PAGE), 0);
@@ -212,6 +216,7 @@ static void two_backings(struct gt *t)
 	int round;
 
 	vm_open(t, GMI_KVM_X86_SW_PROTECTED_VM, &vm);
+	REQUIRE(!vm.traits.in_place, ONE_BACKING);
 	open_fixture(&vm, 0, &f);
 	expect_write(&f, "6 protected, shared", TEST_GPA, 0x61);
 	EXPECT("6 protected, shared", f.backing[0], 0x61);
@@ -234,6 +239,7 @@ static void attributes_outlive_slots(struct gt *t)
 	struct vm vm;
 
 	vm_open(t, GMI_KVM_X86_SW_PROTECTED_VM, &vm);
+	REQUIRE(!vm.traits.in_place, ONE_BACKING);
 	open_fixture(&vm, 0, &f);
 	EXPECT("7", gt_set_attributes(t, vm.fd, TEST_GPA, GT_PAGE, GT_PRIVATE), 0);
 	expect_write(&f, "7", TEST_GPA, 0x71);

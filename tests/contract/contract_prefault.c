@@ -180,6 +180,7 @@ static void private_of(struct vm *vm)
 
 	VM_REQUIRE(vm, vm->traits.has_pre_fault && vm->has_private,
 		   "no private memory to fault in");
+	VM_REQUIRE(vm, vm->traits.has_attributes, "only files have private memory");
 	open_fixture(vm, &f);
 	file = vm_file(vm, PAGES, 0);
 	MUST(gt_bind(t, vm->fd, 2, gpa, PAGES * GT_PAGE, NULL, file, 0) == 0);

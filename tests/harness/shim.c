@@ -2,6 +2,7 @@
 /* What each kind of call may fail with; an allocator that counts and fails. */
 #include "gt_shim.h"
 #include "uapi_kvm.h"
+#include "uapi_rfc.h"
 
 static const struct {
 	uint64_t request;
@@ -15,6 +16,7 @@ static const struct {
 	{GMI_KVM_SET_USER_MEMORY_REGION2, "KVM_SET_USER_MEMORY_REGION2"},
 	{GMI_KVM_ENABLE_CAP, "KVM_ENABLE_CAP"},
 	{GMI_KVM_SET_MEMORY_ATTRIBUTES, "KVM_SET_MEMORY_ATTRIBUTES"},
+	{GMI_NEXT_SET_MEMORY_ATTRIBUTES2, "KVM_SET_MEMORY_ATTRIBUTES2"},
 	{GMI_KVM_CREATE_GUEST_MEMFD, "KVM_CREATE_GUEST_MEMFD"},
 	{GMI_KVM_PRE_FAULT_MEMORY, "KVM_PRE_FAULT_MEMORY"},
 };
