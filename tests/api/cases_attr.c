@@ -169,7 +169,8 @@ static void check_deferred(struct api *api)
 	struct gmem_attr_info info = account(api);
 	uint64_t pending = info.pending_bytes;
 
-	EXPECT("pending", (int64_t)pending, is_in_place(api) ? 0 : (int64_t)(2 * GT_PAGE));
+	/* Without memory for the note it was discarded at once. */
+	EXPECT("pending", pending == 0 || (pending == 2 * GT_PAGE && !is_in_place(api)), true);
 	EXPECT("twice", (int64_t)info.twice_bytes, (int64_t)pending);
 	EXPECT("back", convert(api, INSIDE, GT_PAGE, GMEM_SHARED, 0, GMEM_DISCARD_KEEP), 0);
 	write_shared(api, INSIDE, 0x44);
