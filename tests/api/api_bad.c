@@ -297,6 +297,171 @@ static int slot_adopt(struct api *a, uint64_t gpa, uint64_t size, struct gmem_sl
 	  gmem_slot_next(a->vm, UINT32_MAX, 0, INFO(gmem_slot_info)))                              \
 	X(next_nothing, -ENOENT, NULL, gmem_slot_next(a->vm, 0, FREE, INFO(gmem_slot_info)))
 
+#define CONVERT_OPTS(...)                                                                          \
+	(&(struct gmem_convert_opts){.sz = sizeof(struct gmem_convert_opts), __VA_ARGS__})
+#define LISTENER_OPTS(...)                                                                         \
+	(&(struct gmem_listener_opts){                                                             \
+		.sz = sizeof(struct gmem_listener_opts), .map = tell, .unmap = tell, __VA_ARGS__})
+#define HALF_LISTENER(...)                                                                         \
+	(&(struct gmem_listener_opts){.sz = sizeof(struct gmem_listener_opts), __VA_ARGS__})
+#define EXIT(...)    (&(struct gmem_exit){.sz = sizeof(struct gmem_exit), __VA_ARGS__})
+#define REQUEST(...) (&(struct gmem_conversion){__VA_ARGS__})
+
+static int tell(void *user, const struct gmem_listener_range *range)
+{
+	(void)user;
+	(void)range;
+	return 0;
+}
+
+static struct gmem_listener *listener;
+static struct gmi_kvm_run run_page;
+
+static int convert(struct api *a, uint64_t gpa, uint64_t size, uint32_t to,
+		   const struct gmem_convert_opts *opts)
+{
+	return gmem_convert(a->vm, gpa, size, to, opts, NULL);
+}
+
+static int batch(struct api *a, const struct gmem_conversion *requests, size_t count,
+		 const struct gmem_convert_opts *opts)
+{
+	return gmem_convert_batch(a->vm, requests, count, opts, NULL);
+}
+
+static int listen(struct api *a, const struct gmem_listener_opts *opts)
+{
+	return gmem_listener_add(a->vm, opts, &listener);
+}
+
+static int handle(struct api *a, int run_error, struct gmem_exit *exit)
+{
+	return gmem_exit_handle(a->vm, &run_page, run_error, exit);
+}
+
+/* A fault as the kernel would never describe one. */
+static int handle_fault(struct api *a, uint64_t gpa, uint64_t size, uint64_t flags)
+{
+	run_page.exit_reason = GMI_KVM_EXIT_MEMORY_FAULT;
+	run_page.memory_fault.gpa = gpa;
+	run_page.memory_fault.size = size;
+	run_page.memory_fault.flags = flags;
+	return handle(a, -EFAULT, EXIT());
+}
+
+/* The second of two is bad: the first must not take effect. */
+static const struct gmem_conversion two_requests[] = {
+	{.gpa = API_GPA, .size = GT_PAGE, .to = GMEM_PRIVATE},
+	{.gpa = API_GPA + GT_PAGE, .size = GT_PAGE, .to = GMEM_MIXED},
+};
+static const struct gmem_conversion huge_requests[] = {
+	{.gpa = 0, .size = UINT64_C(1) << 52, .to = GMEM_PRIVATE},
+	{.gpa = 0, .size = GT_PAGE, .to = GMEM_PRIVATE},
+};
+
+#define LIMIT (UINT64_C(1) << 52) /* guest addresses have no more bits */
+
+#define ATTR_CASES(X)                                                                              \
+	X(convert_null, -EINVAL, "vm",                                                             \
+	  gmem_convert(NULL, API_GPA, GT_PAGE, GMEM_PRIVATE, NULL, NULL))                          \
+	X(convert_gpa, -EINVAL, "gpa", convert(a, API_GPA + 1, GT_PAGE, GMEM_PRIVATE, NULL))       \
+	X(convert_size_0, -EINVAL, "size", convert(a, API_GPA, 0, GMEM_PRIVATE, NULL))             \
+	X(convert_size, -EINVAL, "size", convert(a, API_GPA, GT_PAGE + 8, GMEM_PRIVATE, NULL))     \
+	X(convert_wraps, -EINVAL, "size", convert(a, TOP, 2 * GT_PAGE, GMEM_PRIVATE, NULL))        \
+	X(convert_to_2_64, -EINVAL, "size", convert(a, TOP, GT_PAGE, GMEM_PRIVATE, NULL))          \
+	X(convert_beyond, -EINVAL, "size", convert(a, LIMIT, GT_PAGE, GMEM_PRIVATE, NULL))         \
+	X(convert_over_limit, -EINVAL, "size",                                                     \
+	  convert(a, LIMIT - GT_PAGE, 2 * GT_PAGE, GMEM_PRIVATE, NULL))                            \
+	X(convert_to, -EINVAL, "to", convert(a, API_GPA, GT_PAGE, GMEM_MIXED, NULL))               \
+	X(convert_to_any, -EINVAL, "to", convert(a, API_GPA, GT_PAGE, UINT32_MAX, NULL))           \
+	X(convert_flags, -EINVAL, "flags",                                                         \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE, CONVERT_OPTS(.flags = 1u << 3)))              \
+	X(convert_discard, -EINVAL, "discard",                                                     \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE, CONVERT_OPTS(.discard = 3)))                  \
+	X(convert_slice, -EINVAL, "slice",                                                         \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE, CONVERT_OPTS(.slice = 4097)))                 \
+	X(convert_vcpu, -EINVAL, "vcpu_fd",                                                        \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE,                                               \
+		  CONVERT_OPTS(.flags = GMEM_CONVERT_PRE_FAULT, .vcpu_fd = -1)))                   \
+	X(convert_no_sz, -EINVAL, "sz",                                                            \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE, &(struct gmem_convert_opts){0}))              \
+	X(convert_long, -E2BIG, "sz",                                                              \
+	  convert(a, API_GPA, GT_PAGE, GMEM_PRIVATE, longer(sizeof(struct gmem_convert_opts))))    \
+	X(convert_unbound, -ENOENT, NULL, convert(a, FREE, GT_PAGE, GMEM_PRIVATE, NULL))           \
+	X(convert_partly, -ENOENT, NULL, convert(a, API_GPA, 5 * GT_PAGE, GMEM_PRIVATE, NULL))     \
+	X(convert_before, -ENOENT, NULL,                                                           \
+	  convert(a, API_GPA - GT_PAGE, 2 * GT_PAGE, GMEM_PRIVATE, NULL))                          \
+	X(batch_null, -EINVAL, "vm", gmem_convert_batch(NULL, two_requests, 1, NULL, NULL))        \
+	X(batch_requests, -EINVAL, "requests", batch(a, NULL, 1, NULL))                            \
+	X(batch_second, -EINVAL, "to", batch(a, two_requests, 2, NULL))                            \
+	X(batch_padding, -EINVAL, "padding",                                                       \
+	  batch(a, REQUEST(.gpa = API_GPA, .size = GT_PAGE, .to = GMEM_PRIVATE, .padding = 1), 1,  \
+		NULL))                                                                             \
+	X(batch_gpa, -EINVAL, "gpa",                                                               \
+	  batch(a, REQUEST(.gpa = 1, .size = GT_PAGE, .to = GMEM_PRIVATE), 1, NULL))               \
+	X(batch_size, -EINVAL, "size", batch(a, REQUEST(.to = GMEM_PRIVATE), 1, NULL))             \
+	X(batch_unbound, -ENOENT, NULL, batch(a, huge_requests, 2, NULL))                          \
+	X(assume_null, -EINVAL, "vm", gmem_attr_assume(NULL, API_GPA, GT_PAGE, GMEM_PRIVATE))      \
+	X(assume_gpa, -EINVAL, "gpa", gmem_attr_assume(a->vm, 8, GT_PAGE, GMEM_PRIVATE))           \
+	X(assume_size, -EINVAL, "size", gmem_attr_assume(a->vm, API_GPA, 0, GMEM_PRIVATE))         \
+	X(assume_wraps, -EINVAL, "size", gmem_attr_assume(a->vm, TOP, 2 * GT_PAGE, GMEM_PRIVATE))  \
+	X(assume_to, -EINVAL, "to", gmem_attr_assume(a->vm, API_GPA, GT_PAGE, 7))                  \
+	X(query_null, -EINVAL, "vm", gmem_attr_query(NULL, API_GPA, GT_PAGE))                      \
+	X(query_gpa, -EINVAL, "gpa", gmem_attr_query(a->vm, 1, GT_PAGE))                           \
+	X(query_size, -EINVAL, "size", gmem_attr_query(a->vm, API_GPA, 0))                         \
+	X(query_wraps, -EINVAL, "size", gmem_attr_query(a->vm, TOP, 2 * GT_PAGE))                  \
+	X(query_beyond, -EINVAL, "size", gmem_attr_query(a->vm, LIMIT, GT_PAGE))                   \
+	X(next_run_null, -EINVAL, "vm",                                                            \
+	  gmem_attr_next_run(NULL, 0, GT_PAGE, &(struct gmem_attr_run){0}))                        \
+	X(next_run_gpa, -EINVAL, "gpa",                                                            \
+	  gmem_attr_next_run(a->vm, 1, 1 + GT_PAGE, &(struct gmem_attr_run){0}))                   \
+	X(next_run_order, -EINVAL, "end",                                                          \
+	  gmem_attr_next_run(a->vm, GT_PAGE, GT_PAGE, &(struct gmem_attr_run){0}))                 \
+	X(next_run_backwards, -EINVAL, "end",                                                      \
+	  gmem_attr_next_run(a->vm, GT_PAGE, 0, &(struct gmem_attr_run){0}))                       \
+	X(next_run_ret, -EINVAL, "ret_run", gmem_attr_next_run(a->vm, 0, GT_PAGE, NULL))           \
+	X(attr_info_null, -EINVAL, "vm", gmem_attr_get_info(NULL, NULL, INFO(gmem_attr_info)))     \
+	X(attr_info_ret, -EINVAL, "ret_info", gmem_attr_get_info(a->vm, NULL, NULL))               \
+	X(attr_info_slot, -EINVAL, "slot",                                                         \
+	  gmem_attr_get_info(a->other_vm, a->slot, INFO(gmem_attr_info)))                          \
+	X(attr_info_no_sz, -EINVAL, "sz",                                                          \
+	  gmem_attr_get_info(a->vm, NULL, &(struct gmem_attr_info){0}))                            \
+	X(attr_info_long, -E2BIG, "sz",                                                            \
+	  gmem_attr_get_info(a->vm, NULL, longer(sizeof(struct gmem_attr_info))))                  \
+	X(drain_null, -EINVAL, "vm", gmem_discard_drain(NULL, UINT64_MAX, &done))                  \
+	X(budget_null, -EINVAL, "vm", gmem_discard_set_budget(NULL, 0))                            \
+	X(listener_null, -EINVAL, "vm", gmem_listener_add(NULL, LISTENER_OPTS(), &listener))       \
+	X(listener_opts, -EINVAL, "opts", listen(a, NULL))                                         \
+	X(listener_ret, -EINVAL, "ret_listener", gmem_listener_add(a->vm, LISTENER_OPTS(), NULL))  \
+	X(listener_map, -EINVAL, "map", listen(a, HALF_LISTENER(.unmap = tell)))                   \
+	X(listener_unmap, -EINVAL, "unmap", listen(a, HALF_LISTENER(.map = tell)))                 \
+	X(listener_block_small, -EINVAL, "max_block", listen(a, LISTENER_OPTS(.max_block = 2048))) \
+	X(listener_block, -EINVAL, "max_block",                                                    \
+	  listen(a, LISTENER_OPTS(.max_block = 3 * GT_PAGE)))                                      \
+	X(listener_no_sz, -EINVAL, "sz", listen(a, &(struct gmem_listener_opts){.map = tell}))     \
+	X(listener_long, -E2BIG, "sz", listen(a, longer(sizeof(struct gmem_listener_opts))))       \
+	X(handle_null, -EINVAL, "vm", gmem_exit_handle(NULL, &run_page, 0, EXIT()))                \
+	X(handle_run, -EINVAL, "run", gmem_exit_handle(a->vm, NULL, 0, EXIT()))                    \
+	X(handle_exit, -EINVAL, "exit", handle(a, 0, NULL))                                        \
+	X(handle_error, -EINVAL, "run_error", handle(a, EFAULT, EXIT()))                           \
+	X(handle_quantum, -EINVAL, "quantum", handle(a, 0, EXIT(.quantum = 1)))                    \
+	X(handle_atomic, -EINVAL, "convert",                                                       \
+	  handle(a, 0, EXIT(.convert = CONVERT_OPTS(.flags = GMEM_CONVERT_ATOMIC))))               \
+	X(handle_unbound, -EINVAL, "convert",                                                      \
+	  handle(a, 0, EXIT(.convert = CONVERT_OPTS(.flags = GMEM_CONVERT_UNBOUND))))              \
+	X(handle_no_sz, -EINVAL, "sz", handle(a, 0, &(struct gmem_exit){0}))                       \
+	X(handle_long, -E2BIG, "sz", handle(a, 0, longer(sizeof(struct gmem_exit))))               \
+	X(fault_hole, -ENOENT, NULL,                                                               \
+	  handle_fault(a, FREE, GT_PAGE, GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE))                        \
+	X(fault_gpa, -ENOENT, NULL,                                                                \
+	  handle_fault(a, API_GPA + 1, GT_PAGE, GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE))                 \
+	X(fault_size, -ENOENT, NULL,                                                               \
+	  handle_fault(a, API_GPA, 0, GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE))                           \
+	X(fault_wraps, -ENOENT, NULL,                                                              \
+	  handle_fault(a, TOP, 2 * GT_PAGE, GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE))                     \
+	X(fault_flags, -EOPNOTSUPP, NULL, handle_fault(a, API_GPA, GT_PAGE, 1))                    \
+	X(exit_enable_null, -EINVAL, "vm", gmem_exit_enable(NULL))
+
 static uint32_t taken_id(struct api *a)
 {
 	GMEM_INIT(gmem_slot_info, info);
@@ -315,6 +480,7 @@ CTX_CASES(FUNCTION)
 VM_CASES(FUNCTION)
 FILE_CASES(FUNCTION)
 SLOT_CASES(FUNCTION)
+ATTR_CASES(FUNCTION)
 
 struct bad_case {
 	const char *name;
@@ -329,6 +495,7 @@ static const struct bad_case ctx_cases[] = {CTX_CASES(ENTRY)};
 static const struct bad_case vm_cases[] = {VM_CASES(ENTRY)};
 static const struct bad_case file_cases[] = {FILE_CASES(ENTRY)};
 static const struct bad_case slot_cases[] = {SLOT_CASES(ENTRY)};
+static const struct bad_case attr_cases[] = {ATTR_CASES(ENTRY)};
 
 static void expect_bad(struct api *a, const struct bad_case *c)
 {
@@ -351,19 +518,22 @@ static void expect_bad(struct api *a, const struct bad_case *c)
 			c->argument);
 }
 
-static void run(struct gt *t, const struct bad_case *cases, size_t count)
+static struct traits traits_of(struct gt *t)
 {
-	struct traits traits;
-	struct state before, after;
-	struct api api;
 	struct vm raw;
-	size_t i;
 
 	vm_open(t, GMEM_VM_DEFAULT, &raw);
-	traits = raw.traits;
 	vm_close(&raw);
-	fixture_open(&api, t,
-		     traits.generation >= GEN_6_18 ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED);
+	return raw.traits;
+}
+
+static void run_for(struct gt *t, uint32_t vm_type, const struct bad_case *cases, size_t count)
+{
+	struct state before, after;
+	struct api api;
+	size_t i;
+
+	fixture_open(&api, t, vm_type);
 	make_slot(&api);
 	make_other(&api);
 	api.addr = gt_anonymous(t, API_SIZE);
@@ -372,8 +542,15 @@ static void run(struct gt *t, const struct bad_case *cases, size_t count)
 		expect_bad(&api, &cases[i]);
 	after = state_of(&api);
 	state_expect("all", &after, &before, 0);
-	EXPECT("no result written", !ctx && !vm && !file && !slot && !addr, true);
+	EXPECT("no result written", !ctx && !vm && !file && !slot && !addr && !listener, true);
 	fixture_close(&api);
+}
+
+static void run(struct gt *t, const struct bad_case *cases, size_t count)
+{
+	bool any_vm = traits_of(t).generation >= GEN_6_18;
+
+	run_for(t, any_vm ? GMEM_VM_DEFAULT : GMEM_VM_SW_PROTECTED, cases, count);
 }
 
 static void bad_ctx(struct gt *t)
@@ -396,11 +573,15 @@ static void bad_slot(struct gt *t)
 	run(t, slot_cases, GT_COUNT(slot_cases));
 }
 
+static void bad_attr(struct gt *t)
+{
+	REQUIRE(traits_of(t).types & (1u << GMEM_VM_SW_PROTECTED),
+		"VMs with private memory are not offered");
+	run_for(t, GMEM_VM_SW_PROTECTED, attr_cases, GT_COUNT(attr_cases));
+}
+
 static const struct gt_test tests[] = {
-	GT_TEST(bad_ctx),
-	GT_TEST(bad_vm),
-	GT_TEST(bad_file),
-	GT_TEST(bad_slot),
+	GT_TEST(bad_ctx), GT_TEST(bad_vm), GT_TEST(bad_file), GT_TEST(bad_slot), GT_TEST(bad_attr),
 };
 
 GT_MAIN(tests)
