@@ -16,6 +16,7 @@
 /* The programs of guests/, put in here by images.S. */
 extern const uint8_t guest_hello[], guest_hello_end[];
 extern const uint8_t guest_memtest[], guest_memtest_end[];
+extern const uint8_t guest_convert_storm[], guest_convert_storm_end[];
 
 static const struct guest guests[] = {
 	{
@@ -32,6 +33,14 @@ static const struct guest guests[] = {
 		.image = guest_hello,
 		.image_end = guest_hello_end,
 		.script = script_hello,
+	},
+	{
+		.name = "convert-storm",
+		.help = "convert pages on all vCPUs at once; needs private memory",
+		.image = guest_convert_storm,
+		.image_end = guest_convert_storm_end,
+		.converts = true,
+		.script = script_convert_storm,
 	},
 };
 

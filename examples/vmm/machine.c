@@ -24,6 +24,20 @@ static void open_kvm(struct machine *machine)
 		     gmem_errinfo()->message);
 }
 
+static int has_all(struct gmem_ctx *ctx, uint32_t vm_type, const uint32_t *needed, uint32_t count,
+		   struct gmem_feature_info *ret_why)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		fail_if_gmem(gmem_ctx_describe(ctx, vm_type, needed[i], ret_why),
+			     "cannot probe the kernel");
+		if (ret_why->state < 0)
+			fail(STATUS_FAILED, "cannot probe the kernel: %s", ret_why->reason);
+		if (ret_why->state == 0)
+			return 0;
+	}
+	return 1;
+}
+
 /*
  * What this VMM needs of a kernel for a type of VM. The host must map shared memory, because the VMM
  * writes the program there and reads the result. Private memory needs a file with GMEM_FILE_MMAP too:
@@ -40,29 +54,39 @@ static int can_run(struct gmem_ctx *ctx, uint32_t vm_type, struct gmem_feature_i
 	};
 	uint32_t count = vm_type == GMEM_VM_DEFAULT ? 3 : 2;
 
-	for (uint32_t i = 0; i < count; i++) {
-		fail_if_gmem(gmem_ctx_describe(ctx, vm_type, needed[i], ret_why),
-			     "cannot probe the kernel");
-		if (ret_why->state < 0)
-			fail(STATUS_FAILED, "cannot probe the kernel: %s", ret_why->reason);
-		if (ret_why->state == 0)
-			return 0;
-	}
-	return 1;
+	return has_all(ctx, vm_type, needed, count, ret_why);
+}
+
+/* A guest that converts needs private memory, a way to ask for it, and a mechanism. */
+static int can_convert(struct gmem_ctx *ctx, uint32_t vm_type, struct gmem_feature_info *ret_why)
+{
+	static const uint32_t needed[] = {
+		GMEM_FEATURE_PRIVATE,
+		GMEM_FEATURE_GUEST_MEMFD,
+		GMEM_FEATURE_MAP_GPA_RANGE,
+	};
+
+	if (!has_all(ctx, vm_type, needed, 3, ret_why))
+		return 0;
+	fail_if_gmem(gmem_ctx_mechanism(ctx, vm_type, GMEM_CAPABILITY_CONVERT, ret_why),
+		     "cannot probe the kernel");
+	return ret_why->state == 1;
 }
 
 /* Private memory where this kernel has it, else shared memory; or what the user asked for. */
-static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted)
+static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts)
 {
-	static const uint32_t preferred[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT};
+	static const uint32_t preferred[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP};
 	GMEM_INIT(gmem_feature_info, why);
 
+	if (wanted == VM_TYPE_AUTO && converts)
+		wanted = GMEM_VM_SW_PROTECTED;
 	for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
 		uint32_t type = preferred[i];
 
-		if (wanted != VM_TYPE_AUTO && (uint32_t)wanted != type)
+		if (wanted == VM_TYPE_AUTO ? type == GMEM_VM_SNP : (uint32_t)wanted != type)
 			continue;
-		if (can_run(ctx, type, &why))
+		if (converts ? can_convert(ctx, type, &why) : can_run(ctx, type, &why))
 			return type;
 	}
 	fail(STATUS_CANNOT, "this kernel cannot run the guest: it lacks %s: %s", why.name,
@@ -118,15 +142,20 @@ static void check_host_memory(uint64_t needed)
 		     needed / MIB, available / MIB);
 }
 
+/*
+ * A guest that converts finds all of its RAM shared. In place the file holds it. With two backings the
+ * file is for what will be private, without a mapping; libgmem makes the other when it binds the file.
+ */
 static void create_file(struct machine *machine, uint64_t mem)
 {
 	GMEM_INIT(gmem_file_opts, opts);
 
-	opts.flags = GMEM_FILE_MMAP;
-	if (machine->is_private)
+	if (machine->is_private) {
+		opts.flags = GMEM_FILE_MMAP;
 		mem -= machine->boot_size;
-	else
-		opts.flags |= GMEM_FILE_INIT_SHARED;
+	} else if (!machine->guest->converts || machine->is_in_place) {
+		opts.flags = GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED;
+	}
 	fail_if_gmem(gmem_file_create(machine->vm, mem, &opts, &machine->file),
 		     "cannot create the file of guest memory");
 	report_step("create the file");
@@ -193,19 +222,42 @@ static void populate(struct machine *machine)
 	report_step("populate it");
 }
 
-void machine_create(struct machine *machine, const struct options *options)
+/*
+ * An SNP guest has to be launched, by a protocol that is not spoken here. A script needs none, and what it
+ * touches converts, where a software-protected guest has only hypercalls.
+ */
+static void check_snp(const struct machine *machine, int vm_type)
 {
+	if (vm_type == GMEM_VM_SNP && (!machine->kernel.sim || !machine->guest->converts))
+		fail(STATUS_CANNOT, "SNP guests run here on simulated kernels, as convert-storm");
+}
+
+static void choose_memory(struct machine *machine, int vm_type)
+{
+	bool converts = machine->guest->converts;
 	uint32_t type;
 
+	check_snp(machine, vm_type);
+	type = choose_vm_type(machine->ctx, vm_type, converts);
+	machine->vm_type = type;
+	machine->is_private =
+		!converts && gmem_has_feature(machine->ctx, type, GMEM_FEATURE_PRIVATE) == 1;
+	machine->is_in_place =
+		gmem_has_feature(machine->ctx, type, GMEM_FEATURE_CONVERT_INPLACE) == 1;
+}
+
+void machine_create(struct machine *machine, const struct options *options)
+{
 	machine->guest = options->guest;
 	kernel_open(&machine->kernel, options->kernel);
 	open_kvm(machine);
-	type = choose_vm_type(machine->ctx, options->vm_type);
-	machine->is_private = gmem_has_feature(machine->ctx, type, GMEM_FEATURE_PRIVATE) == 1;
+	choose_memory(machine, options->vm_type);
 	report_step("probe the kernel");
 
-	fail_if_gmem(gmem_vm_create(machine->ctx, type, NULL, &machine->vm),
+	fail_if_gmem(gmem_vm_create(machine->ctx, machine->vm_type, NULL, &machine->vm),
 		     "cannot create the VM");
+	if (machine->guest->converts)
+		convert_enable(machine);
 	report_step("create the VM");
 
 	lay_out_ram(machine, options->mem);

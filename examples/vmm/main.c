@@ -21,7 +21,8 @@ static void usage(FILE *out)
 		"  --mem SIZE            guest memory: 512M, 64G, 1T (default 1G)\n"
 		"  --vcpus N             1 to 64 virtual processors (default 2)\n"
 		"  --vm-type TYPE        default: shared memory; sw-protected: private memory;\n"
-		"                        auto: private where the kernel has it (default)\n"
+		"                        auto: private where the kernel has it (default);\n"
+		"                        snp: on simulated kernels, with convert-storm\n"
 		"  --guest NAME          what to run (default memtest):\n");
 	guest_list(out);
 	fprintf(out,
@@ -90,7 +91,9 @@ static int parse_vm_type(const char *value)
 		return GMEM_VM_DEFAULT;
 	if (strcmp(value, "sw-protected") == 0)
 		return GMEM_VM_SW_PROTECTED;
-	bad_option("vm-type", value, "not auto, default or sw-protected");
+	if (strcmp(value, "snp") == 0)
+		return GMEM_VM_SNP;
+	bad_option("vm-type", value, "not auto, default, sw-protected or snp");
 }
 
 static void set_option(struct options *options, int letter, const char *value)
@@ -151,6 +154,8 @@ static void run(const struct options *options)
 	vcpus_run(machine);
 	if (machine->guest->fills_ram)
 		check_memory(machine);
+	if (machine->guest->converts)
+		convert_check_end(machine);
 	report_features(machine);
 	machine_destroy(machine);
 	free(machine);

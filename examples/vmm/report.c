@@ -98,6 +98,8 @@ static const char *vm_type_name(uint32_t vm_type)
 		return "default";
 	case GMEM_VM_SW_PROTECTED:
 		return "sw-protected";
+	case GMEM_VM_SNP:
+		return "snp";
 	}
 	return "other";
 }
@@ -110,6 +112,15 @@ static uint32_t vm_type_of(const struct machine *machine)
 	return info.vm_type;
 }
 
+static const char *sharing(const struct machine *machine)
+{
+	if (machine->guest->converts)
+		return machine->is_in_place ? "the guest converts its memory in place"
+					    : "the guest converts its memory between two backings";
+	return machine->is_private ? "the guest's memory is private"
+				   : "the guest's memory is shared with the host";
+}
+
 void report_machine(const struct machine *machine, const struct options *options)
 {
 	struct utsname name;
@@ -119,9 +130,7 @@ void report_machine(const struct machine *machine, const struct options *options
 		       strchr(options->kernel, ':') + 1);
 	else if (uname(&name) == 0)
 		printf("kernel      the real one, %s %s\n", name.sysname, name.release);
-	printf("VM          type %s: %s\n", vm_type_name(vm_type_of(machine)),
-	       machine->is_private ? "the guest's memory is private"
-				   : "the guest's memory is shared with the host");
+	printf("VM          type %s: %s\n", vm_type_name(vm_type_of(machine)), sharing(machine));
 	printf("memory      ");
 	print_size(options->mem);
 	printf(" in one guest_memfd%s\n", machine->is_private ? ", but for the boot area" : "");

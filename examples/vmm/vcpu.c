@@ -18,6 +18,7 @@
 #define EFER_LMA        (UINT64_C(1) << 10)
 #define RFLAGS_ALWAYS_1 (UINT64_C(1) << 1)
 #define RFLAGS_IOPL_3   (UINT64_C(3) << 12)
+#define KERNEL_MODE     0
 #define USER_MODE       3
 #define SEGMENT_CODE    11
 #define SEGMENT_DATA    3
@@ -41,14 +42,14 @@ static void set_cpuid(const struct vcpu *vcpu)
 	free(cpuid);
 }
 
-static struct kvm_segment flat_segment(uint8_t type)
+static struct kvm_segment flat_segment(uint8_t type, uint8_t level)
 {
 	return (struct kvm_segment){
 		.limit = 0xffffffff,
-		.selector = (uint16_t)(type << 3 | USER_MODE),
+		.selector = (uint16_t)(type << 3 | level),
 		.type = type,
 		.present = 1,
-		.dpl = USER_MODE,
+		.dpl = level,
 		.s = 1,
 		.g = 1,
 		.l = type == SEGMENT_CODE,
@@ -59,11 +60,12 @@ static struct kvm_segment flat_segment(uint8_t type)
 /*
  * Where a PC starts in 16-bit mode, this one starts as guest_abi.h says. In user mode, because a KVM
  * without processor support (PVM) runs that at full speed and emulates kernel mode step by step; user
- * mode may use ports where the I/O privilege level says so.
+ * mode may use ports where the I/O privilege level says so. KVM takes hypercalls from kernel mode only.
  */
 static void set_registers(const struct vcpu *vcpu)
 {
 	const struct kernel *kernel = &vcpu->machine->kernel;
+	uint8_t level = vcpu->machine->guest->converts ? KERNEL_MODE : USER_MODE;
 	struct kvm_sregs sregs = {0};
 	struct kvm_regs regs = {
 		.rip = BOOT_PROGRAM,
@@ -75,8 +77,8 @@ static void set_registers(const struct vcpu *vcpu)
 
 	fail_if(kernel_ioctl(kernel, vcpu->fd, KVM_GET_SREGS, &sregs),
 		"cannot read a vCPU's registers");
-	sregs.cs = flat_segment(SEGMENT_CODE);
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat_segment(SEGMENT_DATA);
+	sregs.cs = flat_segment(SEGMENT_CODE, level);
+	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat_segment(SEGMENT_DATA, level);
 	sregs.cr3 = BOOT_PAGE_TABLES;
 	sregs.cr4 = CR4_PAE;
 	sregs.cr0 = CR0_PE | CR0_ET | CR0_NE | CR0_PG;
@@ -102,6 +104,8 @@ void vcpu_create(struct vcpu *vcpu, struct machine *machine, uint32_t index)
 	fail_if(run_size, "cannot learn the size of kvm_run");
 	vcpu->run_size = (uint64_t)run_size;
 	vcpu->run = kernel_mmap(kernel, vcpu->run_size, MAP_SHARED, vcpu->fd);
+	if (machine->guest->converts)
+		convert_open(vcpu);
 	if (kernel->sim) {
 		machine->guest->script(vcpu);
 		return;
@@ -114,6 +118,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 {
 	const struct kernel *kernel = &vcpu->machine->kernel;
 
+	if (vcpu->machine->guest->converts)
+		convert_close(vcpu);
 	kernel->sys->munmap(kernel->user, vcpu->run, vcpu->run_size);
 	kernel->sys->close(kernel->user, vcpu->fd);
 }
@@ -129,6 +135,15 @@ static void take_report(struct vcpu *vcpu, uint32_t what)
 	case REPORT_BYTES:
 		vcpu->bytes = value;
 		return;
+	case REPORT_PRIVATE:
+		convert_check_private(vcpu, value);
+		return;
+	case REPORT_SHARED:
+		convert_check_shared(vcpu, value);
+		return;
+	case REPORT_BAD_CALL:
+		fail(STATUS_FAILED, "vCPU %" PRIu32 " gets 0x%" PRIx64 " from a hypercall",
+		     vcpu->index, value);
 	case REPORT_BAD_WORD:
 		fail(STATUS_FAILED, "vCPU %" PRIu32 " finds wrong content at 0x%" PRIx64,
 		     vcpu->index, value);
@@ -229,6 +244,8 @@ static void *vcpu_thread(void *data)
 	while (!vcpu->exited) {
 		int err = kernel_ioctl(&vcpu->machine->kernel, vcpu->fd, KVM_RUN, NULL);
 
+		if (vcpu->machine->guest->converts && convert_exit(vcpu, err))
+			continue;
 		if (err)
 			handle_run_error(vcpu, err);
 		else

@@ -46,6 +46,15 @@ struct kernel {
 	struct gmem_sim *sim; /* NULL for the machine's kernel */
 };
 
+/* What happened to a vCPU's conversions. */
+struct convert_counts {
+	uint64_t hypercalls;
+	uint64_t touches; /* memory faults: pages touched in the wrong state */
+	uint64_t pieces;
+	uint64_t shared_pages; /* that the host looked at */
+	uint64_t private_pages;
+};
+
 struct vcpu {
 	struct machine *machine;
 	uint32_t index;
@@ -61,6 +70,10 @@ struct vcpu {
 	uint64_t checksum;
 	uint64_t bytes;
 	bool exited;
+
+	struct gmem_exit exit;
+	struct convert_counts counts;
+	int pipe[2]; /* carries pages that may be private: convert.c */
 };
 
 struct machine {
@@ -71,7 +84,9 @@ struct machine {
 	struct gmem_file *file;
 	struct gmem_slot *slots[3];
 	uint32_t slot_count;
-	bool is_private; /* the guest's RAM is out of the host's reach */
+	uint32_t vm_type;
+	bool is_private;  /* the guest's RAM is out of the host's reach */
+	bool is_in_place; /* a conversion leaves a page where it is */
 
 	uint8_t *boot; /* the boot area as the host sees it */
 	uint64_t boot_size;
@@ -91,6 +106,7 @@ struct guest {
 	const uint8_t *image;
 	const uint8_t *image_end;
 	bool fills_ram;
+	bool converts; /* RAM starts shared, and the guest runs in kernel mode, for hypercalls */
 	void (*script)(struct vcpu *vcpu);
 };
 
@@ -123,6 +139,16 @@ void guest_load(struct machine *machine);
 /* script.c */
 void script_hello(struct vcpu *vcpu);
 void script_memtest(struct vcpu *vcpu);
+void script_convert_storm(struct vcpu *vcpu);
+
+/* convert.c */
+void convert_enable(struct machine *machine);
+void convert_open(struct vcpu *vcpu);
+void convert_close(const struct vcpu *vcpu);
+bool convert_exit(struct vcpu *vcpu, int run_error);
+void convert_check_shared(struct vcpu *vcpu, uint64_t gpa);
+void convert_check_private(struct vcpu *vcpu, uint64_t gpa);
+void convert_check_end(struct machine *machine);
 
 /* check.c */
 void check_memory(struct machine *machine);

@@ -16,7 +16,8 @@
  *
  * A program starts at its first byte, in 64-bit user mode with access to the ports, all guest addresses
  * mapped one to one, with the address of the boot record in rdi and the index of the vCPU in rsi. There is
- * no interrupt table: an exception shuts the guest down.
+ * no interrupt table: an exception shuts the guest down. convert-storm starts in kernel mode, the only
+ * one from which KVM takes hypercalls.
  */
 #define BOOT_RECORD       0x1000
 #define BOOT_STACKS       0x40000
@@ -46,5 +47,20 @@
 #define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
 #define REPORT_BYTES    2 /* how many bytes that were */
 #define REPORT_BAD_WORD 3 /* address of a word that did not hold what was written there */
+
+/* convert-storm: the VMM looks at the page at the reported address. */
+#define REPORT_PRIVATE  4 /* must not be the guest's content that it sees */
+#define REPORT_SHARED   5 /* must be; the VMM then writes its own */
+#define REPORT_BAD_CALL 6 /* what a hypercall answered that should have been 0 */
+
+#define STORM_SIZE            0x1000000 /* the most of RAM that is converted, from its beginning */
+#define STORM_BLOCK           0x200000  /* its first block is dealt out to the vCPUs page by page */
+#define STORM_ROUNDS          3         /* how often there and back */
+#define STORM_CONTESTED_PAGES 16        /* behind that block: all vCPUs convert and touch them */
+#define STORM_CONTESTS        200       /* how often, each */
+#define STORM_SAMPLE          0x40000   /* of the large ranges the VMM looks at a page of so many bytes */
+#define STORM_SEED_PRIVATE    1         /* contents: what is written depends on address and seed */
+#define STORM_SEED_SHARED     2
+#define STORM_SEED_HOST       3
 
 #endif

@@ -12,4 +12,9 @@ guest_memtest:
 	.incbin	"memtest.bin"
 guest_memtest_end:
 
+	.globl	guest_convert_storm, guest_convert_storm_end
+guest_convert_storm:
+	.incbin	"convert_storm.bin"
+guest_convert_storm_end:
+
 	.section .note.GNU-stack, "", @progbits
