@@ -121,16 +121,26 @@ static int convert_to(struct gmi_job *job, struct gmi_step *step, uint32_t to)
 	return ret;
 }
 
+static int tell_unmap(const struct gmi_job *job, const struct gmi_part *part)
+{
+	return job->is_binding ? 0 : gmi_listeners_unmap(part);
+}
+
+static int tell_map(const struct gmi_job *job, const struct gmi_part *part)
+{
+	return job->is_binding ? 0 : gmi_listeners_map(part);
+}
+
 /* Unmapped before the kernel is asked: a page that a device pins cannot become private. */
 static int to_private(struct gmi_job *job, struct gmi_step *step)
 {
-	int ret = gmi_listeners_unmap(&step->part);
+	int ret = tell_unmap(job, &step->part);
 
 	if (ret)
 		return gmi_listener_error(ret, &step->part);
 	ret = convert_to(job, step, GMEM_PRIVATE);
 	if (ret)
-		gmi_listeners_map(&step->part);
+		tell_map(job, &step->part);
 	return ret;
 }
 
@@ -141,7 +151,7 @@ static int to_shared(struct gmi_job *job, struct gmi_step *step)
 
 	if (ret)
 		return ret;
-	refused = gmi_listeners_map(&step->part);
+	refused = tell_map(job, &step->part);
 	if (!refused)
 		return 0;
 	if (!convert_to(job, step, GMEM_PRIVATE))

@@ -24,6 +24,7 @@ struct gmi_job {
 	struct gmem_vm *vm;
 	const struct gmem_convert_opts *opts;
 	bool is_undoing;
+	bool is_binding; /* of a range that is not bound yet: listeners have not heard of it */
 	bool keep; /* ATOMIC: done steps are kept, to be undone or committed at the end */
 	struct gmi_step *last; /* of those kept */
 

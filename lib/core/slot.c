@@ -205,20 +205,17 @@ void gmi_slot_free_stuck(struct gmem_vm *vm)
 }
 
 /* What was asked for before the range was bound holds before a guest can reach it. */
-static int bind_memslots(struct gmem_slot *slot, uint32_t flags)
+static int bind_memslots(struct gmem_slot *slot, uint32_t flags, struct gmi_wishes *wishes)
 {
-	struct gmi_wishes wishes = {.slot = slot};
 	int ret = gmi_backing_make(slot, flags);
 
 	if (!ret)
-		ret = gmi_wishes_grant(&wishes);
+		ret = gmi_wishes_grant(wishes);
 	if (ret)
 		return ret;
 	ret = gmi_slot_make_memslots(slot);
 	if (ret)
-		gmi_wishes_undo(&wishes);
-	else
-		gmi_wishes_keep(&wishes);
+		gmi_wishes_undo(wishes);
 	return ret;
 }
 
@@ -241,9 +238,26 @@ static int tell_listeners(struct gmem_slot *slot)
 	return ret;
 }
 
+/* What was asked for before is granted for good once nobody can refuse the range any more. */
+static int show(struct gmem_slot *slot, struct gmi_wishes *wishes)
+{
+	int ret;
+
+	commit(slot);
+	ret = tell_listeners(slot);
+	if (slot->flags & GMEM_SLOT_ADOPTED)
+		return ret;
+	if (ret)
+		gmi_wishes_undo(wishes);
+	else
+		gmi_wishes_keep(wishes);
+	return ret;
+}
+
 /* With bind_lock. On failure nothing is left but memslots that KVM kept: @live. */
 static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt)
 {
+	struct gmi_wishes wishes = {.slot = slot};
 	int ret;
 
 	retry_stuck(slot->vm);
@@ -258,12 +272,10 @@ static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool a
 		slot->flags |= GMEM_SLOT_ADOPTED;
 		slot->live = slot->slot_count;
 	} else {
-		ret = bind_memslots(slot, opts->flags);
+		ret = bind_memslots(slot, opts->flags, &wishes);
 	}
-	if (!ret) {
-		commit(slot);
-		return tell_listeners(slot);
-	}
+	if (!ret)
+		return show(slot, &wishes);
 	if (!slot->live)
 		release_ids(slot);
 	return ret;

@@ -29,7 +29,8 @@ int gmi_wishes_grant(struct gmi_wishes *wishes)
 	struct gmi_attrmap_run run;
 	int ret = 0;
 
-	wishes->job = (struct gmi_job){.vm = slot->vm, .opts = &wishes->opts, .keep = true};
+	wishes->job = (struct gmi_job){
+		.vm = slot->vm, .opts = &wishes->opts, .keep = true, .is_binding = true};
 	if (!wished || !slot->file)
 		return 0;
 	for (uint64_t at = slot->gpa.start; !ret && gmi_attrmap_next_run(wished, at, end, &run) > 0;
