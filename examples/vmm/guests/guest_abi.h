@@ -55,9 +55,9 @@
 
 #define STORM_SIZE            0x1000000 /* the most of RAM that is converted, from its beginning */
 #define STORM_BLOCK           0x200000  /* its first block is dealt out to the vCPUs page by page */
-#define STORM_ROUNDS          3         /* how often there and back */
+#define STORM_ROUNDS          2         /* how often there and back */
 #define STORM_CONTESTED_PAGES 16        /* behind that block: all vCPUs convert and touch them */
-#define STORM_CONTESTS        200       /* how often, each */
+#define STORM_CONTESTS        100       /* how often, each */
 #define STORM_SAMPLE          0x40000   /* of the large ranges the VMM looks at a page of so many bytes */
 #define STORM_SEED_PRIVATE    1         /* contents: what is written depends on address and seed */
 #define STORM_SEED_SHARED     2
