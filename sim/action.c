@@ -131,6 +131,23 @@ static enum sim_access access_of(const struct gmem_sim_action *action)
 	return action->flags & GMEM_SIM_AS_SHARED ? SIM_ACCESS_SHARED : SIM_ACCESS_ANY;
 }
 
+/* The access of a running guest, which first meets what the page tables remember. */
+static void resolve(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+		    const struct gmem_sim_action *action, uint64_t gpa, bool write,
+		    struct sim_target *ret_target)
+{
+	enum sim_mmio remembered = gmi_sim_mmio_state(vcpu->vm, gpa);
+	uint64_t end;
+
+	gmi_sim_resolve(sim, vcpu->vm, gpa, write, access_of(action), ret_target);
+	if (remembered == MMIO_VALID)
+		*ret_target = (struct sim_target){.kind = SIM_TO_MMIO, .size = ret_target->size};
+	else if (remembered == MMIO_STALE && gmi_sim_gpa_is_private(sim, vcpu->vm, gpa, &end))
+		*ret_target = (struct sim_target){.kind = SIM_TO_FAULT, .error = -EFAULT};
+	if (vcpu->vm->mmio.count && ret_target->size > SIM_PAGE - gpa % SIM_PAGE)
+		ret_target->size = SIM_PAGE - gpa % SIM_PAGE;
+}
+
 /* As much as one step moves: up to a page of the host's memory, so that a bad page stops there. */
 static size_t step_size(const struct sim_script *script, const struct sim_target *target,
 			uint64_t gpa)
@@ -154,7 +171,7 @@ static int do_access(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	size_t size;
 	int ret;
 
-	gmi_sim_resolve(sim, vcpu->vm, gpa, is_write(action), access_of(action), &target);
+	resolve(sim, vcpu, action, gpa, is_write(action), &target);
 	if (target.kind == SIM_TO_FAULT)
 		return fail_access(vcpu, &target, gpa, target.error);
 	size = step_size(script, &target, gpa);
@@ -169,7 +186,10 @@ static int do_access(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		if (!ret)
 			consume(script, script->chunk, size);
 	}
-	return ret ? fail_access(vcpu, &target, gpa, ret) : advance(script, size);
+	if (ret)
+		return fail_access(vcpu, &target, gpa, ret);
+	gmi_sim_mmio_forget(vcpu->vm, gpa, size);
+	return advance(script, size);
 }
 
 /* A word that several vCPUs share; one step is one access. */
@@ -180,8 +200,7 @@ static int do_word(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	uint64_t word;
 	int ret;
 
-	gmi_sim_resolve(sim, vcpu->vm, action->addr, action->op == GMEM_SIM_ADD, access_of(action),
-			&target);
+	resolve(sim, vcpu, action, action->addr, action->op == GMEM_SIM_ADD, &target);
 	if (target.kind == SIM_TO_FAULT)
 		return fail_access(vcpu, &target, action->addr, target.error);
 	if (target.kind == SIM_TO_MMIO)
@@ -193,6 +212,7 @@ static int do_word(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	}
 	if (ret)
 		return fail_access(vcpu, &target, action->addr, ret);
+	gmi_sim_mmio_forget(vcpu->vm, action->addr, sizeof(word));
 	if (action->op == GMEM_SIM_WAIT && word < action->value)
 		return CONTINUE;
 	return next_action(vcpu->script);

@@ -57,11 +57,13 @@ static void resolve_file(struct gmem_sim *sim, struct sim_slot *slot, uint64_t g
 	target->size = min(target->size, end - target->offset);
 }
 
-static void resolve_shared(struct gmem_sim *sim, struct sim_slot *slot, uint64_t gpa, bool write,
-			   struct sim_target *target)
+static void resolve_shared(struct gmem_sim *sim, struct sim_vm *vm, struct sim_slot *slot,
+			   uint64_t gpa, bool write, struct sim_target *target)
 {
 	if (!slot || (write && slot->flags & GMI_KVM_MEM_READONLY)) {
 		target->kind = SIM_TO_MMIO;
+		if (!slot)
+			gmi_sim_mmio_remember(vm, gpa);
 		return;
 	}
 	if (slot->gmem_only) {
@@ -99,7 +101,7 @@ void gmi_sim_resolve(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, bool
 		target.exit_flags = access == SIM_ACCESS_PRIVATE ? PRIVATE : 0;
 		fault(&target, -EFAULT);
 	} else if (!private) {
-		resolve_shared(sim, slot, gpa, write, &target);
+		resolve_shared(sim, vm, slot, gpa, write, &target);
 	} else if (slot && slot->flags & GMI_KVM_MEM_GUEST_MEMFD) {
 		resolve_file(sim, slot, gpa, &target);
 	} else {

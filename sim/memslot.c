@@ -250,7 +250,8 @@ static int modify_slot(struct gmem_sim *sim, struct sim_space *space, struct sim
 	return ret;
 }
 
-static int set_region(struct gmem_sim *sim, struct sim_vm *vm, const struct gmi_kvm_region2 *region)
+static int change_slots(struct gmem_sim *sim, struct sim_vm *vm,
+			const struct gmi_kvm_region2 *region)
 {
 	struct sim_space *space;
 	struct sim_slot *slot;
@@ -264,6 +265,15 @@ static int set_region(struct gmem_sim *sim, struct sim_vm *vm, const struct gmi_
 	if (slot)
 		return modify_slot(sim, space, slot, region);
 	return create_slot(sim, vm, region);
+}
+
+static int set_region(struct gmem_sim *sim, struct sim_vm *vm, const struct gmi_kvm_region2 *region)
+{
+	int ret = change_slots(sim, vm, region);
+
+	if (!ret)
+		gmi_sim_mmio_slots_changed(sim, vm, !region->memory_size);
+	return ret;
 }
 
 int gmi_sim_set_region(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)

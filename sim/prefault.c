@@ -65,6 +65,7 @@ static int pre_fault(struct gmem_sim *sim, struct sim_vcpu *vcpu, struct gmi_kvm
 		return -EINVAL;
 	while (!ret && range->size) {
 		ret = step(sim, vcpu, range->gpa, range->size, &done);
+		gmi_sim_mmio_forget(vcpu->vm, range->gpa, done);
 		range->gpa += done;
 		range->size -= done;
 	}

@@ -20,7 +20,7 @@ static const struct sim_profile profiles[] = {
 		.name = "v6.8",
 		.release = "6.8.0",
 		.features = SIM_VM_ATTRIBUTES | SIM_OFFSET_SIGNED | SIM_OVERLAP_EARLY | SIM_TDP |
-			    SIM_SMM | SIM_GMEM_CAP_BY_VM,
+			    SIM_SMM | SIM_GMEM_CAP_BY_VM | SIM_ZAP_ALL,
 		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
 		.overlap_errno = -EINVAL,
 		.gpa_bits = 40,

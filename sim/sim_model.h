@@ -88,6 +88,8 @@ struct sim_vm {
 	bool irqchip;
 	uint32_t tsc_khz;
 	struct sim_rangemap attributes;
+	struct sim_rangemap mmio; /* pages known to have no memslot; the value is the generation */
+	uint64_t generation;      /* of the memslots */
 	struct sim_space space[SIM_SPACES];
 	uint32_t vcpus;
 	uint32_t views;
@@ -236,6 +238,14 @@ void gmi_sim_free_script(struct sim_vcpu *vcpu);
 int gmi_sim_vcpu_ioctl(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg);
 void gmi_sim_enter_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 void gmi_sim_leave_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
+
+/* mmio.c: what KVM remembers of addresses without a memslot */
+enum sim_mmio { MMIO_UNKNOWN, MMIO_VALID, MMIO_STALE };
+
+enum sim_mmio gmi_sim_mmio_state(const struct sim_vm *vm, uint64_t gpa);
+void gmi_sim_mmio_remember(struct sim_vm *vm, uint64_t gpa);
+void gmi_sim_mmio_forget(struct sim_vm *vm, uint64_t gpa, uint64_t size);
+void gmi_sim_mmio_slots_changed(const struct gmem_sim *sim, struct sim_vm *vm, bool deleted);
 
 /* index.c and memslot.c */
 struct sim_slot *gmi_sim_index_find(const struct sim_index *index, uint64_t key);

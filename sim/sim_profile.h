@@ -19,6 +19,7 @@
 #define SIM_GMEM_CAP_BY_VM (1u << 11) /* cap 234 is 0 on a VM that cannot bind files */
 #define SIM_HUGE_2025      (1u << 12) /* the 1G series of May 2025 */
 #define SIM_HUGE_WIP       (1u << 13) /* its working tree of December 2025 */
+#define SIM_ZAP_ALL        (1u << 14) /* deleting a memslot drops all page tables (up to 6.11) */
 
 /* One row a simulated kernel. */
 struct sim_profile {

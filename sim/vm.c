@@ -38,6 +38,7 @@ void gmi_sim_free_vm(struct sim_vm *vm)
 {
 	gmi_sim_free_slots(vm);
 	gmi_sim_rangemap_free(&vm->attributes);
+	gmi_sim_rangemap_free(&vm->mmio);
 	free(vm);
 }
 

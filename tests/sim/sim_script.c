@@ -225,6 +225,34 @@ static void fault_and_retry(struct gt *t)
 	st_close(&st);
 }
 
+/*
+ * An address without a memslot is remembered: the attribute alone does not turn it from MMIO into a fault,
+ * and after the memslots changed the access does not fit the attribute. Observed in 7.3.4.
+ */
+static void remembered_mmio(struct gt *t)
+{
+	const uint64_t gpa = ST_GPA + ST_SIZE;
+	struct st st;
+
+	REQUIRE(offers(t, GMI_KVM_X86_SW_PROTECTED_VM), "no private memory");
+	st_open(t, GMI_KVM_X86_SW_PROTECTED_VM, 0, &st);
+	ST_SCRIPT(&st, {.op = GMEM_SIM_READ, .addr = gpa, .size = 1},
+		  {.op = GMEM_SIM_READ, .addr = gpa, .size = 1},
+		  {.op = GMEM_SIM_READ, .addr = gpa, .size = 1});
+	SAME("MMIO", st_run(&st), 0);
+	SAME("MMIO", st.run->exit_reason, GMI_KVM_EXIT_MMIO);
+	MUST(gt_set_attributes(t, st.vm, gpa, GT_PAGE, GT_PRIVATE) == 0);
+	SAME("still MMIO", st_run(&st), 0);
+	SAME("still MMIO", st.run->exit_reason, GMI_KVM_EXIT_MMIO);
+	MUST(gt_set_region(t, st.vm, 1, 0, 0, GT_PAGE, st.backing) == 0);
+	SAME("shared access", st_run(&st), -EFAULT);
+	SAME("shared access", st.run->memory_fault.flags, 0);
+	MUST(gt_set_attributes(t, st.vm, gpa, GT_PAGE, 0) == 0);
+	SAME("fits again", st_run(&st), 0);
+	SAME("fits again", st.run->exit_reason, GMI_KVM_EXIT_MMIO);
+	st_close(&st);
+}
+
 static void loops(struct gt *t)
 {
 	uint64_t word;
@@ -343,17 +371,12 @@ static void refuses(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(moves_bytes),
-	GT_TEST(finds_mismatch),
-	GT_TEST(ports),
-	GT_TEST(mmio),
-	GT_TEST(hypercall),
-	GT_TEST(conversion),
-	GT_TEST(fault_and_retry),
-	GT_TEST(loops),
-	GT_TEST(interrupts),
-	GT_TEST(two_vcpus),
-	GT_TEST(ends),
+	GT_TEST(moves_bytes),     GT_TEST(finds_mismatch),
+	GT_TEST(ports),           GT_TEST(mmio),
+	GT_TEST(hypercall),       GT_TEST(conversion),
+	GT_TEST(fault_and_retry), GT_TEST(remembered_mmio),
+	GT_TEST(loops),           GT_TEST(interrupts),
+	GT_TEST(two_vcpus),       GT_TEST(ends),
 	GT_TEST(refuses),
 };
 
