@@ -236,6 +236,9 @@ int main(int argc, char **argv)
 {
 	size_t count;
 	struct gt_test *tests = api_list(run, &count);
+	int status;
 
-	return gt_main(argc, argv, tests, count);
+	status = gt_main(argc, argv, tests, count);
+	free(tests);
+	return status;
 }

@@ -16,12 +16,12 @@ const int *gt_call_errors(const struct gmem_shim_call *call);
 /* How many calls passed since the last reset. */
 uint64_t gt_calls(struct gmem_shim *shim);
 
-/* The @fail_at-th allocation fails. */
+/* The @fail_at-th allocation fails. Any thread may allocate. */
 struct gt_heap {
-	size_t in_use;
-	size_t count;
+	_Atomic size_t in_use;
+	_Atomic size_t count;
 	size_t fail_at;
-	bool failed;
+	_Atomic bool failed;
 };
 
 struct gmem_allocator gt_heap_allocator(struct gt_heap *heap);
