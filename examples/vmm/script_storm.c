@@ -183,6 +183,8 @@ static void large_range(struct storm *storm)
 	add_on(storm, GMEM_SIM_FILL, start, end - start, STORM_SEED_PRIVATE);
 	add_barrier(storm, 3);
 	add_on(storm, GMEM_SIM_CHECK, start, end - start, STORM_SEED_PRIVATE);
+	for (uint64_t gpa = start; gpa < end; gpa += STORM_SAMPLE)
+		add_report(storm, REPORT_PRIVATE, gpa);
 	add_convert(storm, start, end - start, TO_SHARED);
 	add_on(storm, GMEM_SIM_FILL, start, end - start, STORM_SEED_SHARED);
 	for (uint64_t gpa = start; gpa < end; gpa += STORM_SAMPLE) {

@@ -177,6 +177,15 @@ large_range:
 	mov	%r11, %rsi
 	mov	$STORM_SEED_PRIVATE, %edx
 	call	verify
+	push	%r10
+	lea	(%r10,%r11), %rcx
+1:	mov	$REPORT_PRIVATE, %edi
+	mov	%r10, %rsi
+	call	report
+	add	$STORM_SAMPLE, %r10
+	cmp	%rcx, %r10
+	jb	1b
+	pop	%r10
 
 	mov	%r10, %rdi
 	mov	%r11, %rsi
