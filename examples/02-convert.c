@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a range of guest memory private and shared again, with whatever mechanism the kernel has. */
+/* Makes a range of guest memory private and shared again, by whatever mechanism there is. */
 #include <libgmem/libgmem.h>
 #include <libgmem/sim.h>
 

@@ -14,8 +14,8 @@
 #define PAGE_WORDS (GMEM_PAGE_SIZE / sizeof(uint64_t))
 
 /*
- * A vCPU thread comes back from libgmem after so many bytes. A VMM with more to do, such as to stop its
- * vCPUs, looks after that then.
+ * A vCPU thread comes back from libgmem after so many bytes. A VMM with more to do, such as to stop
+ * its vCPUs, looks after that then.
  */
 #define QUANTUM MIB
 
@@ -39,8 +39,8 @@ void convert_close(const struct vcpu *vcpu)
 }
 
 /*
- * Have libgmem serve the exit if it asks for a conversion. GMEM_EXIT_AGAIN is a part of a large one:
- * nothing else waits for this thread, so it goes on at once.
+ * Have libgmem serve the exit if it asks for a conversion. GMEM_EXIT_AGAIN is a part of a large
+ * one: nothing else waits for this thread, so it goes on at once.
  *
  * Return: whether the exit was one.
  */
@@ -99,8 +99,8 @@ static void *page_at(const struct vcpu *vcpu, uint64_t gpa)
 }
 
 /*
- * In place, touching a private page raises SIGBUS, and the guest decides what is private. A system call
- * that is given such an address fails with EFAULT instead. So pages go through a pipe, both ways.
+ * In place, touching a private page raises SIGBUS, and the guest decides what is private. A system
+ * call that is given such an address fails with EFAULT instead. So pages go through a pipe.
  */
 static int read_page(const struct vcpu *vcpu, const void *page, uint64_t *words)
 {
@@ -132,7 +132,7 @@ void convert_check_shared(struct vcpu *vcpu, uint64_t gpa)
 	vcpu->counts.shared_pages++;
 }
 
-/* In place the host gets EFAULT. With two backings it reads the other one, without the guest's words. */
+/* In place the host gets EFAULT; with two backings it reads the other one, without those words. */
 void convert_check_private(struct vcpu *vcpu, uint64_t gpa)
 {
 	uint64_t words[PAGE_WORDS];

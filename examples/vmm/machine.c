@@ -143,8 +143,8 @@ static void check_host_memory(uint64_t needed)
 }
 
 /*
- * A guest that converts finds all of its RAM shared. In place the file holds it. With two backings the
- * file is for what will be private, without a mapping; libgmem makes the other when it binds the file.
+ * A guest that converts finds all of its RAM shared. In place the file holds it. With two backings
+ * the file is for what will be private, without a mapping; libgmem makes the other one to bind it.
  */
 static void create_file(struct machine *machine, uint64_t mem)
 {
@@ -223,8 +223,8 @@ static void populate(struct machine *machine)
 }
 
 /*
- * An SNP guest has to be launched, by a protocol that is not spoken here. A script needs none, and what it
- * touches converts, where a software-protected guest has only hypercalls.
+ * An SNP guest has to be launched, by a protocol that is not spoken here. A script needs none, and
+ * what it touches converts, where a software-protected guest has only hypercalls.
  */
 static void check_snp(const struct machine *machine, int vm_type)
 {

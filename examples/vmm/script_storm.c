@@ -96,7 +96,7 @@ static void add_repeat(struct storm *storm, size_t to, uint64_t times)
 		   });
 }
 
-/* Where only the guest's word counts for a touch, every second page is converted by a touch alone. */
+/* Where the guest says what it means by a touch, a touch alone converts every second page. */
 static bool converts_by_touch(const struct storm *storm, uint64_t gpa)
 {
 	return storm->vcpu->machine->vm_type == GMEM_VM_SNP &&

@@ -58,9 +58,10 @@ static struct kvm_segment flat_segment(uint8_t type, uint8_t level)
 }
 
 /*
- * Where a PC starts in 16-bit mode, this one starts as guest_abi.h says. In user mode, because a KVM
- * without processor support (PVM) runs that at full speed and emulates kernel mode step by step; user
- * mode may use ports where the I/O privilege level says so. KVM takes hypercalls from kernel mode only.
+ * Where a PC starts in 16-bit mode, this one starts as guest_abi.h says. In user mode, because a
+ * KVM without processor support (PVM) runs that at full speed and emulates kernel mode step by step;
+ * user mode may use ports where the I/O privilege level says so. KVM takes hypercalls from kernel
+ * mode only.
  */
 static void set_registers(const struct vcpu *vcpu)
 {

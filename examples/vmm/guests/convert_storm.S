@@ -152,7 +152,7 @@ contested_pages:
 	jnz	1b
 	ret
 
-/* The vCPU's share of all, r11 bytes from r10 on, converted by one hypercall in either direction. */
+/* The vCPU's share of all, r11 bytes from r10 on: one hypercall in either direction. */
 large_range:
 	mov	%r12, %rax
 	call	share_start

@@ -14,10 +14,10 @@
  *   0x100000  the program
  *   0x200000  page tables, as large as the RAM needs them
  *
- * A program starts at its first byte, in 64-bit user mode with access to the ports, all guest addresses
- * mapped one to one, with the address of the boot record in rdi and the index of the vCPU in rsi. There is
- * no interrupt table: an exception shuts the guest down. convert-storm starts in kernel mode, the only
- * one from which KVM takes hypercalls.
+ * A program starts at its first byte, in 64-bit user mode with access to the ports, all guest
+ * addresses mapped one to one, with the address of the boot record in rdi and the index of the vCPU
+ * in rsi. There is no interrupt table: an exception shuts the guest down. convert-storm starts in
+ * kernel mode, the only one from which KVM takes hypercalls.
  */
 #define BOOT_RECORD       0x1000
 #define BOOT_STACKS       0x40000
@@ -58,7 +58,7 @@
 #define STORM_ROUNDS          2         /* how often there and back */
 #define STORM_CONTESTED_PAGES 16        /* behind that block: all vCPUs convert and touch them */
 #define STORM_CONTESTS        100       /* how often, each */
-#define STORM_SAMPLE          0x40000   /* of the large ranges the VMM looks at a page of so many bytes */
+#define STORM_SAMPLE          0x40000   /* the VMM looks at a page of so many bytes of a large range */
 #define STORM_SEED_PRIVATE    1         /* contents: what is written depends on address and seed */
 #define STORM_SEED_SHARED     2
 #define STORM_SEED_HOST       3
