@@ -69,6 +69,8 @@ struct diff_result world_apply(struct world *world, const struct diff_op *op);
 
 /* The @state of the generator goes on with each operation. */
 struct diff_op op_random(uint64_t *state);
+/* Mostly conversions, for the second VM and the first file. */
+struct diff_op op_conversion(uint64_t *state);
 void op_print(const struct diff_op *op);
 
 #endif

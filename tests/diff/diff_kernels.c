@@ -2,8 +2,9 @@
 /*
  * The same random operations on the real kernel and on the simulated one that should be like it.
  *
- * GMEM_DIFF_SEED begins with another seed, GMEM_DIFF_RUNS says how many sequences to try. A
- * difference is reported with the fewest operations that still show it.
+ * GMEM_DIFF_SEED begins with another seed, GMEM_DIFF_RUNS says how many sequences to try, and
+ * GMEM_DIFF_CONVERSIONS how many conversions. A difference is reported with the fewest operations that
+ * still show it.
  */
 #include <stdlib.h>
 
@@ -14,6 +15,8 @@
 #define OPS          80
 #define DEFAULT_RUNS 150
 #define DEFAULT_SEED 1
+
+#define DEFAULT_CONVERSIONS 2000
 
 struct pair {
 	const struct gt *real, *sim;
@@ -86,22 +89,53 @@ static size_t minimise(const struct pair *pair, struct diff_op *ops, size_t coun
 	return count;
 }
 
-static bool run_seed(const struct pair *pair, uint64_t seed)
+/* Fills a sequence from its seed. */
+typedef void make_fn(struct diff_op *ops, uint64_t *state);
+
+static void make_any(struct diff_op *ops, uint64_t *state)
+{
+	for (size_t i = 0; i < OPS; i++)
+		ops[i] = op_random(state);
+}
+
+/* A private file and a slot first, then conversions with accesses between them. */
+static void make_conversions(struct diff_op *ops, uint64_t *state)
+{
+	ops[0] = (struct diff_op){.kind = OP_CREATE_FILE, .vm = 1, .size = DIFF_PAGES * GT_PAGE};
+	ops[1] = (struct diff_op){.kind = OP_BIND,
+				  .vm = 1,
+				  .flags = 1,
+				  .gpa = TEST_GPA,
+				  .size = DIFF_PAGES * GT_PAGE};
+	for (size_t i = 2; i < OPS; i++)
+		ops[i] = op_conversion(state);
+}
+
+static size_t count_conversions(const struct diff_op *ops)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < OPS; i++)
+		count += ops[i].kind == OP_ATTRIBUTES;
+	return count;
+}
+
+/* One more than the conversions that agreed; 0 where something did not agree. */
+static size_t run_seed(const struct pair *pair, uint64_t seed, make_fn *make)
 {
 	uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	struct diff_op ops[OPS];
-	size_t i, at;
+	size_t at;
 
-	for (i = 0; i < OPS; i++)
-		ops[i] = op_random(&state);
+	make(ops, &state);
 	at = compare(pair, ops, OPS, false);
 	if (EXPECT_CASE("operations that agree", "seed", (int64_t)at, OPS))
-		return true;
+		return count_conversions(ops) + 1;
 	at = minimise(pair, ops, at + 1);
 	fprintf(stderr, "seed %llu, fewest operations that differ on VMs of types %u and %u:\n",
 		(unsigned long long)seed, pair->types[0], pair->types[1]);
 	compare(pair, ops, at, true);
-	return false;
+	return 0;
 }
 
 /* The profile that should be like the kernel, by what it has and not by its name. */
@@ -118,33 +152,60 @@ static const char *profile_like(const struct vm *vm)
 	return vm->traits.types & 2 ? "v7.3-sw" : "v7.3-default";
 }
 
-static void agree(struct gt *t)
+static void open_pair(struct gt *t, struct pair *pair, struct gt *sim, const char *what)
 {
-	unsigned long seed = number("GMEM_DIFF_SEED", DEFAULT_SEED);
-	unsigned long runs = number("GMEM_DIFF_RUNS", DEFAULT_RUNS), i;
-	struct pair pair = {.real = t};
 	char name[64];
-	struct gt sim;
 	struct vm vm;
 
 	REQUIRE(!t->profile, "compares a real kernel with the simulator");
 	vm_open(t, GMI_KVM_X86_DEFAULT_VM, &vm);
 	snprintf(name, sizeof(name), "sim:%s", profile_like(&vm));
 	REQUIRE(!gt_kernel_missing(name), "%s: %s", name, gt_kernel_missing(name));
-	pair.types[1] = vm.traits.types & 2 ? GMI_KVM_X86_SW_PROTECTED_VM : 0;
-	pair.guests = vm_runs_natively(&vm);
+	pair->real = t;
+	pair->types[1] = vm.traits.types & 2 ? GMI_KVM_X86_SW_PROTECTED_VM : 0;
+	pair->guests = vm_runs_natively(&vm);
 	vm_close(&vm);
-	MUST(gt_kernel_open(name, &sim) == 0);
-	pair.sim = &sim;
-	fprintf(stderr, "%s and %s, seeds from %lu on, %s guests\n", t->kernel, name, seed,
-		pair.guests ? "with" : "without");
-	for (i = 0; i < runs && run_seed(&pair, seed + i); i++)
+	MUST(gt_kernel_open(name, sim) == 0);
+	pair->sim = sim;
+	fprintf(stderr, "%s and %s, %s, %s guests\n", t->kernel, name, what,
+		pair->guests ? "with" : "without");
+}
+
+static void agree(struct gt *t)
+{
+	unsigned long seed = number("GMEM_DIFF_SEED", DEFAULT_SEED);
+	unsigned long runs = number("GMEM_DIFF_RUNS", DEFAULT_RUNS), i;
+	struct pair pair = {0};
+	struct gt sim;
+
+	open_pair(t, &pair, &sim, "any operations");
+	for (i = 0; i < runs && run_seed(&pair, seed + i, make_any); i++)
 		;
+	MUST(gt_kernel_close(&sim));
+}
+
+/* A number of conversions by attributes of the VM, whatever sequences that takes. */
+static void conversions_agree(struct gt *t)
+{
+	unsigned long seed = number("GMEM_DIFF_SEED", DEFAULT_SEED);
+	unsigned long wanted = number("GMEM_DIFF_CONVERSIONS", DEFAULT_CONVERSIONS);
+	size_t done = 0, agreed = 1;
+	struct pair pair = {0};
+	struct gt sim;
+
+	open_pair(t, &pair, &sim, "conversions");
+	if (!pair.types[1])
+		MUST(gt_kernel_close(&sim));
+	REQUIRE(pair.types[1], "VMs with private memory are not offered");
+	for (; agreed && done < wanted; done += agreed ? agreed - 1 : 0)
+		agreed = run_seed(&pair, seed++, make_conversions);
+	fprintf(stderr, "%zu conversions agree\n", done);
 	MUST(gt_kernel_close(&sim));
 }
 
 static const struct gt_test tests[] = {
 	{"agree", agree, .seconds = 280},
+	{"conversions_agree", conversions_agree, .seconds = 3000},
 };
 
 GT_MAIN(tests)

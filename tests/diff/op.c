@@ -59,14 +59,20 @@ static int fallocate_mode(uint64_t *state)
 }
 
 /* How often each kind comes. */
-static const uint8_t weights[OP_KINDS] = {
+static const uint8_t any_weights[OP_KINDS] = {
 	[OP_CREATE_FILE] = 8, [OP_CLOSE_FILE] = 2,   [OP_LINK_FILE] = 2,  [OP_BIND] = 14,
 	[OP_DELETE] = 6,      [OP_FALLOCATE] = 10,   [OP_ATTRIBUTES] = 8, [OP_FILE_ATTRIBUTES] = 1,
 	[OP_MAP] = 4,         [OP_UNMAP] = 1,        [OP_HOST_READ] = 8,  [OP_HOST_WRITE] = 8,
 	[OP_GUEST_READ] = 14, [OP_GUEST_WRITE] = 14, [OP_PRE_FAULT] = 4,  [OP_NEW_VM] = 1,
 };
 
-static enum diff_kind kind(uint64_t *state)
+/* What a conversion shows itself by. */
+static const uint8_t conversion_weights[OP_KINDS] = {
+	[OP_ATTRIBUTES] = 24, [OP_GUEST_READ] = 4, [OP_GUEST_WRITE] = 4, [OP_FALLOCATE] = 2,
+	[OP_BIND] = 1,        [OP_DELETE] = 1,     [OP_PRE_FAULT] = 1,
+};
+
+static enum diff_kind kind(uint64_t *state, const uint8_t *weights)
 {
 	uint32_t total = 0, at;
 	int i;
@@ -79,10 +85,10 @@ static enum diff_kind kind(uint64_t *state)
 	return (enum diff_kind)i;
 }
 
-struct diff_op op_random(uint64_t *state)
+static struct diff_op random_op(uint64_t *state, const uint8_t *weights)
 {
 	struct diff_op op = {
-		.kind = kind(state),
+		.kind = kind(state, weights),
 		.vm = below(state, DIFF_VMS),
 		.file = below(state, DIFF_FILES),
 		.other_file = below(state, DIFF_FILES),
@@ -97,6 +103,21 @@ struct diff_op op_random(uint64_t *state)
 		.without_hva = below(state, 4) == 0,
 	};
 
+	return op;
+}
+
+struct diff_op op_random(uint64_t *state)
+{
+	return random_op(state, any_weights);
+}
+
+struct diff_op op_conversion(uint64_t *state)
+{
+	struct diff_op op = random_op(state, conversion_weights);
+
+	op.vm = 1;
+	op.file = 0;
+	op.slot = op.slot % 2;
 	return op;
 }
 
