@@ -6,6 +6,7 @@
 #include <libgmem/libgmem.h>
 
 #include "contract.h"
+#include "gt_guest.h"
 #include "gt_kvm.h"
 #include "gt_shim.h"
 
@@ -24,10 +25,11 @@ struct api {
 	struct gmem_vm *vm, *other_vm;
 	struct gmem_file *file, *other_file;
 	struct gmem_slot *slot, *other_slot;
-	int fd;       /* a raw descriptor that the case owns, or -1 */
-	int other_fd; /* the same */
-	void *addr;   /* raw memory of API_SIZE, or NULL */
-	void *mapped; /* of @file, API_SIZE, or NULL */
+	int fd;                 /* a raw descriptor that the case owns, or -1 */
+	int other_fd;           /* the same */
+	void *addr;             /* raw memory of API_SIZE, or NULL */
+	void *mapped;           /* of @file, API_SIZE, or NULL */
+	struct gt_guest *guest; /* of @vm: api_guest() */
 	uint64_t done;
 };
 
@@ -58,8 +60,7 @@ struct api_case {
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
 	api_cases_attr[];
-extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot,
-	api_count_attr;
+extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);
@@ -80,6 +81,8 @@ void make_file(struct api *api);        /* of the flags that suit the type of VM
 void make_mapped_file(struct api *api); /* shared where the type of VM has it, else private */
 void make_slot(struct api *api);
 void make_other(struct api *api); /* a second VM, with a file */
+/* The VM's guest: the same one each time, for KVM keeps a vCPU as long as its VM. */
+struct gt_guest *api_guest(struct api *api);
 int make_raw_vm(struct api *api);
 int make_raw_file(struct api *api, int vm, uint64_t flags);
 

@@ -235,7 +235,6 @@ static void *address_of(struct world *w, uint64_t gpa)
 static void expect_truth(struct world *w, const char *row, uint64_t gpa, uint32_t want)
 {
 	uint8_t *host = address_of(w, gpa);
-	struct gt_guest *guest;
 	struct gt_exit exit;
 	uint8_t before;
 
@@ -246,9 +245,7 @@ static void expect_truth(struct world *w, const char *row, uint64_t gpa, uint32_
 	}
 	before = *host;
 	*host = 0xd7;
-	guest = gt_guest_create(w->api.t, gmem_vm_fd(w->api.vm));
-	exit = gt_guest_read(guest, gpa);
-	gt_guest_destroy(guest);
+	exit = gt_guest_read(api_guest(&w->api), gpa);
 	*host = before;
 	EXPECT_CASE(row, "truth", gt_exit_is_done(&exit), true);
 	EXPECT_CASE(row, "truth", exit.value == 0xd7, want == GMEM_SHARED);
@@ -262,7 +259,6 @@ static void expect_events(struct world *w, const char *row, const char *want)
 
 static void order_of_events(struct gt *t)
 {
-	struct gt_guest *guest;
 	struct world w;
 	uint32_t flags;
 	int vcpu;
@@ -273,8 +269,7 @@ static void order_of_events(struct gt *t)
 	flags = gmem_has_feature(w.api.ctx, GMEM_VM_SW_PROTECTED, GMEM_FEATURE_PRE_FAULT) == 1
 			? GMEM_CONVERT_PRE_FAULT
 			: 0;
-	guest = gt_guest_create(t, gmem_vm_fd(w.api.vm));
-	vcpu = gt_guest_vcpu(guest);
+	vcpu = gt_guest_vcpu(api_guest(&w.api));
 	start_events(&w);
 	EXPECT("to private", CONVERT(&w, 1, 2, GMEM_PRIVATE, .flags = flags, .vcpu_fd = vcpu), 0);
 	if (w.in_place)
@@ -291,7 +286,6 @@ static void order_of_events(struct gt *t)
 	EXPECT("nothing to do", CONVERT(&w, 0, 4, GMEM_SHARED, .flags = 0), 0);
 	expect_events(&w, "nothing to do", "");
 	expect_device(&w, "order");
-	gt_guest_destroy(guest);
 	close_world(&w);
 }
 
@@ -723,7 +717,13 @@ static void deferral(struct gt *t)
 	close_world(&w);
 }
 
-#define ROUNDS 400
+#define ROUNDS      400
+#define SLOW_ROUNDS 20 /* on an emulated machine */
+
+static unsigned int rounds(const struct gt *t)
+{
+	return strcmp(t->kernel, "vm") == 0 ? SLOW_ROUNDS : ROUNDS;
+}
 
 struct converter {
 	struct world *w;
@@ -793,7 +793,7 @@ static void threads(struct gt *t)
 	add_device(&w, 0);
 	for (i = 0; i < 2; i++)
 		MUST(pthread_create(&readers[i], NULL, read_states, &w) == 0);
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < rounds(t); i++)
 		race(&w, i);
 	atomic_store(&readers_stop, true);
 	for (i = 0; i < 2; i++) {
@@ -817,7 +817,7 @@ static void readers_and_binders(struct gt *t)
 	bind_two(&w);
 	MUST(CONVERT(&w, 1, 2, GMEM_PRIVATE, .flags = 0) == 0);
 	MUST(pthread_create(&reader, NULL, read_states, &w) == 0);
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < rounds(t); i++) {
 		EXPECT("unbind", gmem_slot_unbind(w.api.slot), 0);
 		w.api.slot = bind(&w, API_GPA, 0);
 	}

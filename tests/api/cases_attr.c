@@ -9,10 +9,8 @@
 /* What the kernel itself answers to a guest that reads @gpa; the truth behind libgmem's map. */
 static int guest_sees(struct api *api, uint64_t gpa)
 {
-	struct gt_guest *guest = gt_guest_create(api->t, gmem_vm_fd(api->vm));
-	struct gt_exit exit = gt_guest_read(guest, gpa);
+	struct gt_exit exit = gt_guest_read(api_guest(api), gpa);
 
-	gt_guest_destroy(guest);
 	return gt_exit_is_done(&exit) ? (int)exit.value : -1;
 }
 
@@ -408,16 +406,13 @@ static bool guests_run_natively(const struct api *api)
 
 static void check_enabled(struct api *api)
 {
-	struct gt_guest *guest;
 	struct gt_exit exit;
 
 	if (!guests_run_natively(api))
 		return;
-	guest = gt_guest_create(api->t, gmem_vm_fd(api->vm));
-	exit = gt_guest_hypercall(guest, GMI_KVM_HC_MAP_GPA_RANGE, API_GPA, 1, 0);
+	exit = gt_guest_hypercall(api_guest(api), GMI_KVM_HC_MAP_GPA_RANGE, API_GPA, 1, 0);
 	EXPECT("exits", exit.reason, GMI_KVM_EXIT_HYPERCALL);
 	EXPECT("number", (int64_t)exit.hypercall.nr, GMI_KVM_HC_MAP_GPA_RANGE);
-	gt_guest_destroy(guest);
 }
 
 static int set_budget(struct api *api)

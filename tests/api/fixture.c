@@ -25,6 +25,8 @@ void fixture_open(struct api *api, const struct gt *t, uint32_t vm_type)
 /* In an order that the objects themselves must not need. */
 void fixture_close(struct api *api)
 {
+	if (api->guest)
+		gt_guest_destroy(api->guest);
 	gmem_ctx_unref(api->ctx);
 	gmem_vm_unref(api->vm);
 	gmem_vm_unref(api->other_vm);
@@ -115,6 +117,13 @@ void make_other(struct api *api)
 	opts.flags = suitable_flags(api);
 	MUST(gmem_vm_create(api->ctx, api->vm_type, NULL, &api->other_vm) == 0);
 	MUST(gmem_file_create(api->other_vm, API_SIZE, &opts, &api->other_file) == 0);
+}
+
+struct gt_guest *api_guest(struct api *api)
+{
+	if (!api->guest)
+		api->guest = gt_guest_create(api->t, gmem_vm_fd(api->vm));
+	return api->guest;
 }
 
 int make_raw_vm(struct api *api)
