@@ -398,6 +398,35 @@ static void refused_binding(struct gt *t)
 	close_world(&w);
 }
 
+/* The fifth, where each VM has its own: a file that is linked to the first one's inode. */
+static void states_of_two_vms(struct gt *t)
+{
+	struct gmi_rfc_link_guest_memfd link = {0};
+	GMEM_INIT(gmem_slot_opts, opts);
+	struct world w;
+
+	open_world(t, &w);
+	REQUIRE(!w.in_place, "no kernel is known that links files and converts in place");
+	bind_two(&w);
+	MUST(gmem_vm_create(w.api.ctx, GMEM_VM_SW_PROTECTED, NULL, &w.api.other_vm) == 0);
+	link.fd = (uint64_t)gmem_file_fd(w.api.file);
+	w.api.fd = gt_ioctl(t, gmem_vm_fd(w.api.other_vm), GMI_RFC_LINK2_LINK_GUEST_MEMFD, &link);
+	REQUIRE(w.api.fd >= 0, "files cannot be linked on this kernel");
+	MUST(gmem_file_borrow(w.api.other_vm, w.api.fd, NULL, &w.api.other_file) == 0);
+	EXPECT("unbind", gmem_slot_unbind(w.api.other_slot), 0);
+	w.api.other_slot = NULL;
+	opts.file = w.api.other_file;
+	MUST(gmem_slot_bind(w.api.other_vm, API_GPA, SLOT_SIZE, &opts, &w.api.other_slot) == 0);
+	EXPECT("first", CONVERT(&w, 1, 2, GMEM_PRIVATE, .flags = 0), 0);
+	expect_states(&w, "first", API_GPA, "SPPS");
+	EXPECT("second", gmem_attr_query(w.api.other_vm, API_GPA, SLOT_SIZE), GMEM_SHARED);
+	EXPECT("second", gmem_convert(w.api.other_vm, API_GPA, GT_PAGE, GMEM_PRIVATE, NULL, NULL),
+	       0);
+	expect_states(&w, "first", API_GPA, "SPPS");
+	expect_truth(&w, "first", page(0), GMEM_SHARED);
+	close_world(&w);
+}
+
 static uint64_t convert_request(const struct world *w)
 {
 	return w->in_place ? GMI_NEXT_SET_MEMORY_ATTRIBUTES2 : GMI_KVM_SET_MEMORY_ATTRIBUTES;
@@ -835,6 +864,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(states_over_bindings),
 	GT_TEST(a_wish_is_granted_once),
 	GT_TEST(refused_binding),
+	GT_TEST(states_of_two_vms),
 	GT_TEST(atomic_way_back),
 	GT_TEST(atomic_without_return),
 	GT_TEST(atomic_veto),
