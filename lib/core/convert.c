@@ -105,6 +105,16 @@ static int check_all_bound(struct gmem_vm *vm, const struct gmem_conversion *req
 	return ret;
 }
 
+int gmi_convert_check(struct gmem_vm *vm, const struct gmem_conversion *request)
+{
+	int ret;
+
+	pthread_mutex_lock(&vm->bind_lock);
+	ret = check_bound(vm, request, 0);
+	pthread_mutex_unlock(&vm->bind_lock);
+	return ret;
+}
+
 /* Requests from @requests on that follow each other, as one. Returns how many. */
 static size_t merge(const struct gmem_conversion *requests, size_t count,
 		    struct gmem_conversion *ret_span)

@@ -77,4 +77,7 @@ int gmi_attr_check_state(uint32_t to);
 /* What was asked for of unbound pages in place is not a wish any more: it is so, or void. */
 void gmi_attr_forget_wishes(struct gmem_vm *vm, uint64_t gpa, uint64_t size);
 
+/* Whether a valid range could convert as far as bindings go, now. 0 or -errno with a record. */
+int gmi_convert_check(struct gmem_vm *vm, const struct gmem_conversion *request);
+
 #endif

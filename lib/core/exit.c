@@ -68,12 +68,16 @@ static int decode_fault(const struct gmi_kvm_run *run, struct request *ret_reque
 	return gmi_at_gpa(ret_request->gpa, ret_request->size);
 }
 
+static uint64_t quantum(const struct gmem_exit *exit)
+{
+	return exit->quantum ? exit->quantum : DEFAULT_QUANTUM;
+}
+
 /* One call's share of the exit. Adds to @done; 0 or -errno with a record. */
 static int convert_part(struct gmem_vm *vm, struct gmem_exit *exit)
 {
-	uint64_t quantum = exit->quantum ? exit->quantum : DEFAULT_QUANTUM;
 	uint64_t rest = exit->size - exit->done;
-	uint64_t size = rest < quantum ? rest : quantum;
+	uint64_t size = rest < quantum(exit) ? rest : quantum(exit);
 	uint64_t done;
 	int ret = gmem_convert(vm, exit->gpa + exit->done, size, exit->to, exit->convert, &done);
 
@@ -87,11 +91,23 @@ static void finish(struct gmem_exit *exit)
 	exit->done = 0;
 }
 
+/* A request that is served in parts is looked at as a whole first: nothing converts of a wrong one. */
+static int check_whole(struct gmem_vm *vm, const struct gmem_exit *exit)
+{
+	const struct gmem_conversion whole = {.gpa = exit->gpa, .size = exit->size, .to = exit->to};
+
+	if (exit->done || exit->size <= quantum(exit))
+		return 0;
+	return gmi_convert_check(vm, &whole);
+}
+
 /* 0 and GMEM_EXIT_AGAIN where more is to do, or where the caller wants its thread back first. */
 static int serve(struct gmem_vm *vm, struct gmem_exit *exit)
 {
-	int ret = convert_part(vm, exit);
+	int ret = check_whole(vm, exit);
 
+	if (!ret)
+		ret = convert_part(vm, exit);
 	if (ret && ret != -EINTR) {
 		exit->done = 0;
 		return ret;

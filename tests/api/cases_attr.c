@@ -329,6 +329,7 @@ static void check_hypercall(struct api *api)
 	EXPECT("resume", exit_service.disposition, GMEM_EXIT_RESUME);
 	EXPECT("answer", (int64_t)run_page.hypercall.ret, 0);
 	check_private(api);
+	exit_service.quantum = GT_PAGE; /* what is wrong in the end is wrong from the start */
 	for (i = 0; i < GT_COUNT(hostile); i++) {
 		EXPECT_CASE("hostile", hostile[i].name,
 			    serve_hypercall(api, hostile[i].gpa, hostile[i].pages, hostile[i].word),
