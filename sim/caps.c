@@ -32,7 +32,9 @@ static uint64_t private_attribute(const struct sim_vm *vm)
 
 static uint64_t cap_attributes(const struct gmem_sim *sim, const struct sim_vm *vm)
 {
-	return sim_has(sim, SIM_VM_ATTRIBUTES) ? private_attribute(vm) : 0;
+	bool is_per_vm = sim_has(sim, SIM_VM_ATTRIBUTES) && !sim_has(sim, SIM_INPLACE);
+
+	return is_per_vm ? private_attribute(vm) : 0;
 }
 
 static uint64_t cap_file_attributes(const struct gmem_sim *sim, const struct sim_vm *vm)

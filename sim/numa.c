@@ -214,8 +214,8 @@ static int page_node(struct gmem_sim *sim, uint64_t addr)
 		return ret;
 	if (mapping->view->inode->pool)
 		return gmi_sim_huge_node(mapping->view->inode, offset);
-	policy = gmi_sim_policy_of(sim,
-			   gmi_sim_rangemap_get(&mapping->view->inode->allocated, offset, 0, NULL));
+	policy = gmi_sim_policy_of(
+		sim, gmi_sim_rangemap_get(&mapping->view->inode->allocated, offset, 0, NULL));
 	return node_of(&policy, offset / SIM_PAGE);
 }
 

@@ -78,7 +78,18 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
-	/* UNVERIFIED: v7.3-sw with the link series, cover.1747368092.git.afranji@google.com. */
+	/* UNVERIFIED: the same with CONFIG_KVM_VM_MEMORY_ATTRIBUTES=y and gmem_in_place_conversion=1. */
+	{
+		.name = "v7.4-mixed",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE | SIM_VM_ATTRIBUTES,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
+	/* v7.3-sw with the link series, cover.1747368092.git.afranji@google.com, as tests/vm/patches. */
 	{
 		.name = "rfc-link",
 		.release = "7.3.0",
