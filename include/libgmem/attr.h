@@ -257,8 +257,7 @@ int gmem_attr_get_info(struct gmem_vm *vm, const struct gmem_slot *slot,
  * thread with time to spare; each step holds up conversions for one discard of at most 2 MiB.
  *
  * Threads: safe.
- * Kernel:  fallocate(), madvise(); through io_uring where libgmem is built with it and the table of
- *          system calls has fallocate_many.
+ * Kernel:  fallocate(), madvise().
  *
  * Return: 0, or -errno:
  *   -EINVAL      @vm is NULL

@@ -10,12 +10,6 @@
 #include "errinfo.h"
 #include "range.h"
 
-/*
- * Freeing pages that are mapped costs an unmapping of each. From here on it is cheaper to drop the
- * mapping of the whole range first (measured: tests/bench/convert).
- */
-#define BULK (UINT64_C(4) << 20)
-
 /* gmem_discard_drain() lets conversions in after so many bytes. */
 #define DRAIN_STEP (UINT64_C(2) << 20)
 
@@ -112,8 +106,6 @@ static int discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t 
 		return 0;
 	if (slot->backing_fd < 0)
 		return discard_mapped(slot, addr, size);
-	if (size >= BULK)
-		gmi_sys_madvise(sys, addr, size, MADV_DONTNEED);
 	return gmi_sys_fallocate(sys, slot->backing_fd, HOLE, delta, size);
 }
 
