@@ -332,32 +332,13 @@ static int handle(struct world *w, struct input *in)
 	return 0;
 }
 
-/* What an exit has changed is inside what it asked for; the oracle follows the map there alone. */
-static void follow_exit(struct world *w)
-{
-	uint64_t first, end;
-
-	if (w->exit.gpa < BASE || w->exit.gpa % PAGE)
-		return;
-	first = (w->exit.gpa - BASE) / PAGE;
-	end = w->exit.size / PAGE > PAGES - (first < PAGES ? first : PAGES)
-		      ? PAGES
-		      : first + w->exit.size / PAGE;
-	for (uint64_t i = first; i < end && i < PAGES; i++)
-		if (is_bound(i) && gmem_attr_query(w->vm, BASE + i * PAGE, PAGE) == (int)w->exit.to)
-			w->states[i] = (uint8_t)w->exit.to;
-}
-
+/* An exit that is refused or fails converts nothing at all. */
 static void serve(struct world *w, struct input *in)
 {
 	int ret = handle(w, in);
 
-	if (!ret && w->exit.disposition == GMEM_EXIT_NOT_MINE)
-		return;
 	if (!ret && w->exit.disposition == GMEM_EXIT_RESUME && !(w->exit.flags & GMEM_EXIT_REFUSED))
 		set(w, w->exit.gpa, w->exit.size, w->exit.to);
-	else
-		follow_exit(w);
 }
 
 static void run(struct kernel *kernel, struct input in)
