@@ -28,9 +28,10 @@ static int copy_context(struct gmem_sim *sim, struct sim_vm *vm, uint64_t source
 	return -EINVAL;
 }
 
+/* As tests/vm/patches has it: of VMs that need no firmware, only those with private memory. */
 static int move_context(struct gmem_sim *sim, struct sim_vm *vm, uint64_t source_fd)
 {
-	if (!sim_has(sim, SIM_MOVE_CONTEXT))
+	if (!sim_has(sim, SIM_MOVE_CONTEXT) || vm->type != GMI_KVM_X86_SW_PROTECTED_VM)
 		return -EINVAL;
 	return gmi_sim_move_context(sim, vm, (int)source_fd);
 }

@@ -21,6 +21,7 @@ enum diff_kind {
 	OP_GUEST_READ,
 	OP_GUEST_WRITE,
 	OP_PRE_FAULT,
+	OP_MOVE_CONTEXT, /* from the other VM, which is dead then */
 	OP_NEW_VM,
 	OP_KINDS
 };
@@ -29,6 +30,8 @@ enum diff_kind {
 #define DIFF_FILES 4
 #define DIFF_SLOTS 4
 #define DIFF_PAGES 16 /* of memory behind a VM's userspace_addr, and the largest file */
+
+#define DIFF_GUEST_PAGES (2 * DIFF_PAGES) /* that a guest reads and writes */
 
 /* Everything that an operation may use; each kind takes what it needs. */
 struct diff_op {
@@ -59,6 +62,7 @@ struct world {
 	int vms[DIFF_VMS];
 	struct gt_guest *guests[DIFF_VMS];
 	uint8_t *memory[DIFF_VMS];
+	bool devices[DIFF_VMS][DIFF_GUEST_PAGES]; /* where an access was a device's */
 	struct diff_file files[DIFF_FILES];
 };
 

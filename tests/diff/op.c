@@ -63,7 +63,8 @@ static const uint8_t any_weights[OP_KINDS] = {
 	[OP_CREATE_FILE] = 8, [OP_CLOSE_FILE] = 2,   [OP_LINK_FILE] = 2,  [OP_BIND] = 14,
 	[OP_DELETE] = 6,      [OP_FALLOCATE] = 10,   [OP_ATTRIBUTES] = 8, [OP_FILE_ATTRIBUTES] = 1,
 	[OP_MAP] = 4,         [OP_UNMAP] = 1,        [OP_HOST_READ] = 8,  [OP_HOST_WRITE] = 8,
-	[OP_GUEST_READ] = 14, [OP_GUEST_WRITE] = 14, [OP_PRE_FAULT] = 4,  [OP_NEW_VM] = 1,
+	[OP_GUEST_READ] = 14, [OP_GUEST_WRITE] = 14, [OP_PRE_FAULT] = 4,  [OP_MOVE_CONTEXT] = 1,
+	[OP_NEW_VM] = 1,
 };
 
 /* What a conversion shows itself by. */
@@ -145,6 +146,7 @@ void op_print(const struct diff_op *op)
 		[OP_GUEST_READ] = "guest reads",
 		[OP_GUEST_WRITE] = "guest writes",
 		[OP_PRE_FAULT] = "pre-fault",
+		[OP_MOVE_CONTEXT] = "move context",
 		[OP_NEW_VM] = "new VM",
 	};
 

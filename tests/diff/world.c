@@ -19,6 +19,7 @@ static void close_vm(struct world *world, uint32_t i)
 	if (world->guests[i])
 		gt_guest_destroy(world->guests[i]);
 	world->guests[i] = NULL;
+	memset(world->devices[i], 0, sizeof(world->devices[i]));
 	gt_close(world->t, world->vms[i]);
 	gt_unmap(world->t, world->memory[i], MEMORY);
 }
@@ -149,14 +150,25 @@ static void touch(struct world *world, const struct diff_op *op, struct diff_res
 	result->more[2] = touch.signal ? (uint8_t *)touch.addr - map : 0;
 }
 
+/* The head of each ioctl says so, but a guest's instruction is several. */
+static bool is_dead(const struct world *world, uint32_t vm)
+{
+	return gt_cap(world->t, world->vms[vm], GMI_KVM_CAP_USER_MEMORY) == -EIO;
+}
+
 static void run_guest(struct world *world, const struct diff_op *op, struct diff_result *result)
 {
 	struct gt_guest *guest = world->guests[op->vm];
-	uint64_t at = TEST_GPA + (op->gpa - TEST_GPA) % (2 * MEMORY);
+	uint64_t page = (op->gpa - TEST_GPA) / GT_PAGE % DIFF_GUEST_PAGES;
+	uint64_t at = TEST_GPA + page * GT_PAGE + op->gpa % GT_PAGE;
 	struct gt_exit exit;
 
 	if (!guest)
 		return;
+	if (is_dead(world, op->vm)) {
+		result->ret = -EIO;
+		return;
+	}
 	exit = op->kind == OP_GUEST_READ ? gt_guest_read(guest, at)
 					 : gt_guest_write(guest, at, op->value);
 	result->ret = exit.ret;
@@ -166,6 +178,7 @@ static void run_guest(struct world *world, const struct diff_op *op, struct diff
 		result->more[2] = (int64_t)exit.fault.gpa;
 		result->more[3] = (int64_t)exit.fault.size;
 	} else if (exit.reason == GMI_KVM_EXIT_MMIO) {
+		world->devices[op->vm][page] = true;
 		result->more[1] = (int64_t)exit.mmio.phys_addr;
 		result->more[2] = exit.mmio.is_write;
 		result->more[3] = exit.mmio.len;
@@ -184,6 +197,39 @@ static void pre_fault(struct world *world, const struct diff_op *op, struct diff
 	result->ret = gt_pre_fault(world->t, gt_guest_vcpu(guest), &gpa, &size);
 	result->more[0] = (int64_t)gpa;
 	result->more[1] = (int64_t)size;
+	if (size && gpa >= TEST_GPA && gpa - TEST_GPA < DIFF_GUEST_PAGES * GT_PAGE)
+		world->devices[op->vm][(gpa - TEST_GPA) / GT_PAGE] = true;
+}
+
+/* Whether an exit for a device's memory named a page of the range. */
+static bool has_devices(const struct world *world, const struct diff_op *op)
+{
+	uint64_t page, gpa;
+
+	for (page = 0; page < DIFF_GUEST_PAGES; page++) {
+		gpa = TEST_GPA + page * GT_PAGE;
+		if (world->devices[op->vm][page] && op->gpa <= gpa && gpa - op->gpa < op->size)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Not where KVM has seen a device: it keeps that in its page tables, whatever the attributes are
+ * later, and tells the guest's next access as one to shared memory (mmu/mmu.c,
+ * kvm_mmu_page_fault(), PFERR_RSVD_MASK). The simulator does not.
+ */
+static int64_t set_attributes(struct world *world, const struct diff_op *op)
+{
+	if (op->attributes && has_devices(world, op))
+		return 0;
+	return gt_set_attributes(world->t, world->vms[op->vm], op->gpa, op->size, op->attributes);
+}
+
+static int64_t move_context(struct world *world, const struct diff_op *op)
+{
+	return gt_enable_cap(world->t, world->vms[op->vm], GMI_KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM,
+			     (uint64_t)world->vms[1 - op->vm]);
 }
 
 static int64_t new_vm(struct world *world, const struct diff_op *op)
@@ -220,7 +266,7 @@ struct diff_result world_apply(struct world *world, const struct diff_op *op)
 		result.ret = gt_fallocate(t, file->fd, (int)op->mode, op->offset, op->size);
 		break;
 	case OP_ATTRIBUTES:
-		result.ret = gt_set_attributes(t, vm, op->gpa, op->size, op->attributes);
+		result.ret = set_attributes(world, op);
 		break;
 	case OP_FILE_ATTRIBUTES:
 		result.ret = set_file_attributes(world, op);
@@ -241,6 +287,9 @@ struct diff_result world_apply(struct world *world, const struct diff_op *op)
 		break;
 	case OP_PRE_FAULT:
 		pre_fault(world, op, &result);
+		break;
+	case OP_MOVE_CONTEXT:
+		result.ret = move_context(world, op);
 		break;
 	case OP_NEW_VM:
 		result.ret = new_vm(world, op);
