@@ -62,7 +62,6 @@ struct world {
 	int vms[DIFF_VMS];
 	struct gt_guest *guests[DIFF_VMS];
 	uint8_t *memory[DIFF_VMS];
-	bool devices[DIFF_VMS][DIFF_GUEST_PAGES]; /* where an access was a device's */
 	struct diff_file files[DIFF_FILES];
 };
 

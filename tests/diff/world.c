@@ -19,7 +19,6 @@ static void close_vm(struct world *world, uint32_t i)
 	if (world->guests[i])
 		gt_guest_destroy(world->guests[i]);
 	world->guests[i] = NULL;
-	memset(world->devices[i], 0, sizeof(world->devices[i]));
 	gt_close(world->t, world->vms[i]);
 	gt_unmap(world->t, world->memory[i], MEMORY);
 }
@@ -178,7 +177,6 @@ static void run_guest(struct world *world, const struct diff_op *op, struct diff
 		result->more[2] = (int64_t)exit.fault.gpa;
 		result->more[3] = (int64_t)exit.fault.size;
 	} else if (exit.reason == GMI_KVM_EXIT_MMIO) {
-		world->devices[op->vm][page] = true;
 		result->more[1] = (int64_t)exit.mmio.phys_addr;
 		result->more[2] = exit.mmio.is_write;
 		result->more[3] = exit.mmio.len;
@@ -197,33 +195,6 @@ static void pre_fault(struct world *world, const struct diff_op *op, struct diff
 	result->ret = gt_pre_fault(world->t, gt_guest_vcpu(guest), &gpa, &size);
 	result->more[0] = (int64_t)gpa;
 	result->more[1] = (int64_t)size;
-	if (size && gpa >= TEST_GPA && gpa - TEST_GPA < DIFF_GUEST_PAGES * GT_PAGE)
-		world->devices[op->vm][(gpa - TEST_GPA) / GT_PAGE] = true;
-}
-
-/* Whether an exit for a device's memory named a page of the range. */
-static bool has_devices(const struct world *world, const struct diff_op *op)
-{
-	uint64_t page, gpa;
-
-	for (page = 0; page < DIFF_GUEST_PAGES; page++) {
-		gpa = TEST_GPA + page * GT_PAGE;
-		if (world->devices[op->vm][page] && op->gpa <= gpa && gpa - op->gpa < op->size)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Not where KVM has seen a device: it keeps that in its page tables, whatever the attributes are
- * later, and tells the guest's next access as one to shared memory (mmu/mmu.c,
- * kvm_mmu_page_fault(), PFERR_RSVD_MASK). The simulator does not.
- */
-static int64_t set_attributes(struct world *world, const struct diff_op *op)
-{
-	if (op->attributes && has_devices(world, op))
-		return 0;
-	return gt_set_attributes(world->t, world->vms[op->vm], op->gpa, op->size, op->attributes);
 }
 
 static int64_t move_context(struct world *world, const struct diff_op *op)
@@ -266,7 +237,7 @@ struct diff_result world_apply(struct world *world, const struct diff_op *op)
 		result.ret = gt_fallocate(t, file->fd, (int)op->mode, op->offset, op->size);
 		break;
 	case OP_ATTRIBUTES:
-		result.ret = set_attributes(world, op);
+		result.ret = gt_set_attributes(t, vm, op->gpa, op->size, op->attributes);
 		break;
 	case OP_FILE_ATTRIBUTES:
 		result.ret = set_file_attributes(world, op);
