@@ -61,7 +61,7 @@ static void check_words(struct sim_script *script, const uint8_t *data, size_t s
 
 	for (size_t i = 0; i < size; i += sizeof(word)) {
 		memcpy(&word, data + i, sizeof(word));
-		if (word == gmem_sim_pattern(action->value, gpa + i))
+		if (word == gmi_sim_word(action->value, gpa + i))
 			continue;
 		if (!script->info.mismatches++)
 			script->info.first_mismatch = gpa + i;

@@ -61,7 +61,15 @@ int gmi_sim_step(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count);
 
-/* pattern.c: the contents that FILL writes. */
+/* The contents that FILL writes. */
+static inline uint64_t gmi_sim_word(uint64_t seed, uint64_t gpa)
+{
+	uint64_t z = seed ^ (gpa * 0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	return z ^ (z >> 31);
+}
+
 void gmi_sim_fill(uint8_t *to, uint64_t gpa, size_t size, uint64_t seed);
 
 /* run.c */
