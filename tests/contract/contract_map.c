@@ -61,6 +61,35 @@ static void with_flag(struct vm *vm, uint64_t flags)
 	gt_close(vm->t, file);
 }
 
+static int map_at(const struct vm *vm, int fd, uint64_t offset, uint64_t size)
+{
+	void *addr;
+	int ret = vm->t->ops->mmap(vm->t->user, NULL, size, RW, MAP_SHARED, fd, offset, &addr);
+
+	return ret < 0 ? ret : gt_unmap(vm->t, addr, size);
+}
+
+static void offsets_of(struct vm *vm)
+{
+	int file;
+
+	VM_REQUIRE(vm, vm->file_flags, "files cannot be mapped");
+	file = vm_file(vm, FILE_PAGES, GMI_GUEST_MEMFD_FLAG_MMAP);
+	EXPECT("4.8 offset", map_at(vm, file, GT_PAGE, GT_PAGE), 0);
+	EXPECT("4.8 beyond the end", map_at(vm, file, 8 * FILE_SIZE, GT_PAGE), 0);
+	EXPECT("VFS: unaligned", map_at(vm, file, 1, GT_PAGE), -EINVAL);
+	EXPECT("VFS: empty", map_at(vm, file, 0, 0), -EINVAL);
+	EXPECT("VFS: too far", map_at(vm, file, UINT64_C(0x7ffffffffffff000), 2 * GT_PAGE),
+	       -EOVERFLOW);
+	EXPECT("VFS: negative", map_at(vm, file, UINT64_C(1) << 63, GT_PAGE), -EOVERFLOW);
+	gt_close(vm->t, file);
+}
+
+static void offsets(struct gt *t)
+{
+	each_vm(t, offsets_of);
+}
+
 static void with_flag_of(struct vm *vm)
 {
 	VM_REQUIRE(vm, vm->file_flags, "files cannot be mapped");
@@ -216,6 +245,8 @@ static void madvise_of(struct vm *vm)
 	       t->ops->madvise(t->user, memory, 2 * FILE_SIZE, MADV_POPULATE_READ), -EFAULT);
 	EXPECT("4.10 past the end",
 	       t->ops->madvise(t->user, memory, 2 * FILE_SIZE, MADV_POPULATE_WRITE), -EFAULT);
+	EXPECT("VFS: unaligned", t->ops->madvise(t->user, memory + 1, GT_PAGE, MADV_REMOVE),
+	       -EINVAL);
 	gt_unmap(t, addr, 2 * FILE_SIZE);
 	gt_close(t, file);
 }
@@ -278,9 +309,16 @@ static void buffers(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(without_flag),   GT_TEST(mapped),        GT_TEST(init_shared_alone),
-	GT_TEST(private_memory), GT_TEST(shared_memory), GT_TEST(mapping_without_fd),
-	GT_TEST(madvise_shared), GT_TEST(madvise_real),  GT_TEST(buffers),
+	GT_TEST(without_flag),
+	GT_TEST(mapped),
+	GT_TEST(offsets),
+	GT_TEST(init_shared_alone),
+	GT_TEST(private_memory),
+	GT_TEST(shared_memory),
+	GT_TEST(mapping_without_fd),
+	GT_TEST(madvise_shared),
+	GT_TEST(madvise_real),
+	GT_TEST(buffers),
 };
 
 GT_MAIN(tests)
