@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Sizes, offsets and constants of the public headers are those on record.
 
-usage: check-layout.py [--update] RECORD INCLUDE-DIR BUILD-INCLUDE-DIR COMPILER...
+usage: check-layout.py [--update | --complete] RECORD INCLUDE-DIR BUILD-INCLUDE-DIR COMPILER...
 
 A changed or lost line breaks programs that exist. An added one is a new struct, member or constant,
-which --update records.
+which --update records and --complete demands on record.
 """
 import pathlib
 import subprocess
@@ -41,16 +41,19 @@ def current(include, build_include, compiler):
 
 
 def main():
-    arguments = sys.argv[1:]
-    update = arguments[0] == "--update"
-    record, include, build_include, *compiler = arguments[update:]
+    option = sys.argv[1] if sys.argv[1].startswith("--") else ""
+    update = option == "--update"
+    record, include, build_include, *compiler = sys.argv[2 if option else 1:]
     now = current(include, build_include, compiler)
     if update:
         pathlib.Path(record).write_text("\n".join(now) + "\n")
     recorded = pathlib.Path(record).read_text().splitlines()
     problems = ["on record, not now: " + line for line in recorded if line not in now]
+    added = ["not on record: " + line for line in now if line not in recorded]
     print("%d lines" % len(now))
-    print("\n".join(problems + ["not on record: " + line for line in now if line not in recorded]))
+    print("\n".join(problems + added))
+    if option == "--complete":
+        problems += added
     sys.exit(1 if problems or not now else 0)
 
 

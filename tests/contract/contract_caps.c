@@ -124,6 +124,7 @@ static void close_on_exec_of(struct vm *vm)
 	MUST(vcpu >= 0);
 	EXPECT("3", fcntl(vm->fd, F_GETFD), FD_CLOEXEC);
 	EXPECT("3", fcntl(vcpu, F_GETFD), FD_CLOEXEC);
+	EXPECT("3 the same vCPU again", gt_create_vcpu(vm->t, vm->fd), -EEXIST);
 	EXPECT("3, 4.9", fcntl(file, F_GETFD), 0);
 	EXPECT("the seam", vm->t->ops->set_cloexec(vm->t->user, file), 0);
 	EXPECT("the seam", fcntl(file, F_GETFD), FD_CLOEXEC);
