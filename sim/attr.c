@@ -73,7 +73,9 @@ static bool reserved_is_zero(const struct gmi_next_memory_attributes2 *args)
 	return true;
 }
 
-/* A view from another process has a VM that we cannot see; it is taken for one with private memory. */
+/*
+ * A view from another process has a VM that we cannot see; it is taken for one with private memory.
+ */
 static bool can_convert(const struct sim_view *view)
 {
 	return !view->vm || gmi_sim_has_private_memory(view->vm);

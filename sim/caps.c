@@ -24,7 +24,10 @@ uint64_t gmi_sim_create_flags(const struct gmem_sim *sim, const struct sim_vm *v
 	return sim->profile->shared_flags;
 }
 
-/* Asked of /dev/kvm, attributes are answered as if some VM had them: kvm_supported_mem_attributes(). */
+/*
+ * Asked of /dev/kvm, attributes are answered as if some VM had them:
+ * kvm_supported_mem_attributes().
+ */
 static uint64_t private_attribute(const struct sim_vm *vm)
 {
 	return !vm || gmi_sim_has_private_memory(vm) ? GMI_KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;

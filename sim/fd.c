@@ -14,13 +14,14 @@
 #include "sim_model.h"
 
 /*
- * A descriptor of the simulator is an open file description of a memfd. All of /dev/kvm, the VMs and
- * the vCPUs are on one memfd, the files of a guest_memfd inode on one of its own. The file position,
- * which a real descriptor does not have, holds the object's id; dup() and SCM_RIGHTS keep it.
+ * A descriptor of the simulator is an open file description of a memfd. All of /dev/kvm, the VMs
+ * and the vCPUs are on one memfd, the files of a guest_memfd inode on one of its own. The file
+ * position, which a real descriptor does not have, holds the object's id; dup() and SCM_RIGHTS keep
+ * it.
  *
  * The description also holds a lock of its own (F_OFD_SETLK) on the byte at that id. Linux drops it
- * with the last descriptor and the last mapping of the description, in whatever process: exactly when
- * the object dies. Nothing else could tell.
+ * with the last descriptor and the last mapping of the description, in whatever process: exactly
+ * when the object dies. Nothing else could tell.
  */
 #define ID_BITS 40
 

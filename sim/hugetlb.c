@@ -197,8 +197,8 @@ static int allocate_page(struct gmem_sim *sim, struct sim_inode *inode, uint64_t
 }
 
 /*
- * UNVERIFIED: guest_memfd_hugetlb.c of the working tree of 2025-12-08; arguments in pages of 4K take
- * whole huge pages.
+ * UNVERIFIED: guest_memfd_hugetlb.c of the working tree of 2025-12-08; arguments in pages of 4K
+ * take whole huge pages.
  */
 int gmi_sim_huge_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t offset,
 			  uint64_t size, uint64_t policy, uint64_t *ret_done)
@@ -235,8 +235,8 @@ static void free_page(struct sim_inode *inode, uint64_t offset)
 }
 
 /*
- * UNVERIFIED: a file of guest_memfd keeps its promise when a page goes; a part of a page is zeroed and
- * not freed. hugetlbfs gives the promise back with the page.
+ * UNVERIFIED: a file of guest_memfd keeps its promise when a page goes; a part of a page is zeroed
+ * and not freed. hugetlbfs gives the promise back with the page.
  */
 void gmi_sim_huge_punch(struct sim_inode *inode, uint64_t offset, uint64_t size)
 {

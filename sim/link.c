@@ -5,9 +5,9 @@
 #include "sim_model.h"
 
 /*
- * RFC v2, cover.1747368092.git.afranji@google.com, patch 4, as tests/vm/patches has it: that also refuses
- * a file with creation flags that the new VM does not offer. Of the source only the file is looked at;
- * its VM may be dead, or another process's. reserved[] is not read.
+ * RFC v2, cover.1747368092.git.afranji@google.com, patch 4, as tests/vm/patches has it: that also
+ * refuses a file with creation flags that the new VM does not offer. Of the source only the file is
+ * looked at; its VM may be dead, or another process's. reserved[] is not read.
  */
 int gmi_sim_link_gmem(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
@@ -49,8 +49,8 @@ static bool layouts_match(const struct sim_index *a, const struct sim_index *b)
 }
 
 /*
- * The same series, patch 11, as tests/vm/patches has it. Address space 0 alone is compared. The source is
- * dead afterwards. A VM of another process is unknown here and refused.
+ * The same series, patch 11, as tests/vm/patches has it. Address space 0 alone is compared. The
+ * source is dead afterwards. A VM of another process is unknown here and refused.
  */
 int gmi_sim_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
 {

@@ -10,8 +10,8 @@
 #include "sim_model.h"
 
 /*
- * A private page is mapped from the same file, at an offset far behind its end: touching it raises a
- * true SIGBUS with BUS_ADRERR at the address, and the mapping keeps the file alive as any other.
+ * A private page is mapped from the same file, at an offset far behind its end: touching it raises
+ * a true SIGBUS with BUS_ADRERR at the address, and the mapping keeps the file alive as any other.
  */
 static uint64_t alias(uint64_t offset)
 {

@@ -3,12 +3,12 @@
 #include "sim_model.h"
 
 /*
- * An access to an address without a memslot leaves an entry in the page tables that says so, valid until
- * the memslots change. Neither an attribute nor a new memslot removes it: both walk over entries that
- * are present. A software-protected guest, whose accesses KVM marks as private by the attribute, is not
- * marked where such an entry is hit (kvm_mmu_page_fault()). So a valid entry is MMIO even where the page
- * has become private, and a stale one is a shared access, which then does not fit a private page: EFAULT,
- * again and again. Observed in 7.3.4.
+ * An access to an address without a memslot leaves an entry in the page tables that says so, valid
+ * until the memslots change. Neither an attribute nor a new memslot removes it: both walk over
+ * entries that are present. A software-protected guest, whose accesses KVM marks as private by the
+ * attribute, is not marked where such an entry is hit (kvm_mmu_page_fault()). So a valid entry is
+ * MMIO even where the page has become private, and a stale one is a shared access, which then does
+ * not fit a private page: EFAULT, again and again. Observed in 7.3.4.
  */
 static bool is_tracked(const struct sim_vm *vm)
 {
@@ -42,8 +42,8 @@ void gmi_sim_mmio_forget(struct sim_vm *vm, uint64_t gpa, uint64_t size)
 }
 
 /*
- * Deleting a memslot dropped all page tables before 6.12; since then it does so in DEFAULT VMs alone
- * (kvm_arch_flush_shadow_memslot()).
+ * Deleting a memslot dropped all page tables before 6.12; since then it does so in DEFAULT VMs
+ * alone (kvm_arch_flush_shadow_memslot()).
  */
 void gmi_sim_mmio_slots_changed(const struct gmem_sim *sim, struct sim_vm *vm, bool deleted)
 {

@@ -10,8 +10,9 @@
 #include "sim_model.h"
 
 /*
- * Data lives in the memfd. What fallocate() and guests allocated is noted beside it, so that a layout
- * of a terabyte costs nothing; what the host touched through a mapping is found in the memfd.
+ * Data lives in the memfd. What fallocate() and guests allocated is noted beside it, so that a
+ * layout of a terabyte costs nothing; what the host touched through a mapping is found in the
+ * memfd.
  */
 #define NOT_THERE UINT64_MAX
 
@@ -21,8 +22,8 @@ static uint64_t min(uint64_t a, uint64_t b)
 }
 
 /*
- * Notes pages as allocated under the policy that holds for them now, @task where the inode has none;
- * those there stay as they are.
+ * Notes pages as allocated under the policy that holds for them now, @task where the inode has
+ * none; those there stay as they are.
  */
 static int note_pages(struct sim_inode *inode, uint64_t from, uint64_t end, uint64_t task)
 {
@@ -102,8 +103,8 @@ static bool take_signal(struct gmem_sim *sim)
 }
 
 /*
- * Allocates what is missing, as kvm_gmem_allocate() does, page by page; @ret_done in bytes, valid on
- * failure too.
+ * Allocates what is missing, as kvm_gmem_allocate() does, page by page; @ret_done in bytes, valid
+ * on failure too.
  */
 int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t offset, uint64_t size,
 		     bool interruptible, uint64_t *ret_done)

@@ -25,7 +25,9 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EINVAL,
 		.gpa_bits = 40,
 	},
-	/* As a host without two-dimensional paging, SMM, and CONFIG_KVM_SW_PROTECTED_VM showed it. */
+	/*
+	 * As a host without two-dimensional paging, SMM, and CONFIG_KVM_SW_PROTECTED_VM showed it.
+	 */
 	{
 		.name = "v6.18",
 		.release = "6.18.0",
@@ -67,7 +69,10 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 48,
 	},
-	/* UNVERIFIED: kvm-x86 in linux-next, September 2026, without CONFIG_KVM_VM_MEMORY_ATTRIBUTES. */
+	/*
+	 * UNVERIFIED: kvm-x86 in linux-next, September 2026, without
+	 * CONFIG_KVM_VM_MEMORY_ATTRIBUTES.
+	 */
 	{
 		.name = "v7.4-inplace",
 		.release = "7.4.0",
@@ -78,7 +83,10 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
-	/* UNVERIFIED: the same with CONFIG_KVM_VM_MEMORY_ATTRIBUTES=y and gmem_in_place_conversion=1. */
+	/*
+	 * UNVERIFIED: the same with CONFIG_KVM_VM_MEMORY_ATTRIBUTES=y and
+	 * gmem_in_place_conversion=1.
+	 */
 	{
 		.name = "v7.4-mixed",
 		.release = "7.4.0",
@@ -89,7 +97,10 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
-	/* v7.3-sw with the link series, cover.1747368092.git.afranji@google.com, as tests/vm/patches. */
+	/*
+	 * v7.3-sw with the link series, cover.1747368092.git.afranji@google.com, as
+	 * tests/vm/patches.
+	 */
 	{
 		.name = "rfc-link",
 		.release = "7.3.0",
@@ -110,7 +121,9 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EINVAL,
 		.gpa_bits = 40,
 	},
-	/* UNVERIFIED: 1G pages, the working tree of 2025-12-08, with in-place conversion as queued. */
+	/*
+	 * UNVERIFIED: 1G pages, the working tree of 2025-12-08, with in-place conversion as queued.
+	 */
 	{
 		.name = "rfc-hugetlb-wip",
 		.release = "7.4.0",

@@ -5,7 +5,10 @@
 
 #include "sim_model.h"
 
-/* Who does the guest say the page belongs to? Hardware with private memory carries it in the access. */
+/*
+ * Who does the guest say the page belongs to? Hardware with private memory carries it in the
+ * access.
+ */
 enum sim_access { SIM_ACCESS_ANY, SIM_ACCESS_PRIVATE, SIM_ACCESS_SHARED };
 
 enum sim_target_kind { SIM_TO_FILE, SIM_TO_HVA, SIM_TO_MMIO, SIM_TO_FAULT };

@@ -226,8 +226,8 @@ static void fault_and_retry(struct gt *t)
 }
 
 /*
- * An address without a memslot is remembered: the attribute alone does not turn it from MMIO into a fault,
- * and after the memslots changed the access does not fit the attribute. Observed in 7.3.4.
+ * An address without a memslot is remembered: the attribute alone does not turn it from MMIO into a
+ * fault, and after the memslots changed the access does not fit the attribute. Observed in 7.3.4.
  */
 static void remembered_mmio(struct gt *t)
 {
