@@ -41,7 +41,7 @@ static int lock(const struct gmem_hugetlb_share *share)
 	if (fd < 0)
 		return gmi_error_call(fd, "open", "%.200s", path);
 	ret = gmi_sys_flock(sys, fd, LOCK_EX | LOCK_NB);
-	while (ret == -EWOULDBLOCK && --tries) {
+	while ((ret == -EWOULDBLOCK || ret == -EINTR) && --tries) {
 		gmi_sys_sleep(sys, LOCK_PAUSE_NS);
 		ret = gmi_sys_flock(sys, fd, LOCK_EX | LOCK_NB);
 	}
@@ -107,6 +107,17 @@ static int read_pool(const struct gmem_hugetlb_share *share, struct gmem_hugetlb
 	return gmi_pool_read(share->ctx, share->page_size, share->node, ret_info);
 }
 
+/* What the kernel gave is not known: under the lock the pool was the size that it had. */
+static int put_back(const struct gmem_hugetlb_share *share, uint64_t size, int error)
+{
+	struct gmem_errinfo record = *gmem_errinfo();
+
+	if (set_size(share, size))
+		gmi_log(share->ctx, "hugetlb: the pool stays raised: %s", gmem_errinfo()->message);
+	gmi_error_restore(&record);
+	return error;
+}
+
 /* Raises the pool by @size, and counts what the kernel gave: it says success for less, too. */
 static int raise_pool(struct gmem_hugetlb_share *share, struct gmem_hugetlb_info *info,
 		      uint64_t size)
@@ -118,14 +129,26 @@ static int raise_pool(struct gmem_hugetlb_share *share, struct gmem_hugetlb_info
 		return gmi_error_arg("size", "%#llx is more than a pool can have",
 				     (unsigned long long)size);
 	ret = set_size(share, wanted);
-	if (!ret)
-		ret = read_pool(share, info);
 	if (ret)
 		return ret;
+	ret = read_pool(share, info);
+	if (ret)
+		return put_back(share, before, ret);
 	after = persistent(info);
 	if (after > before)
 		share->added += after - before < size ? after - before : size;
 	return after > before ? 0 : -ENOSPC;
+}
+
+/* Where the numbers cannot be read, the write's success is all there is. */
+static bool read_pool_quietly(const struct gmem_hugetlb_share *share,
+			      struct gmem_hugetlb_info *ret_info)
+{
+	struct gmem_errinfo record = *gmem_errinfo();
+	int ret = read_pool(share, ret_info);
+
+	gmi_error_restore(&record);
+	return !ret;
 }
 
 static int lower_pool(struct gmem_hugetlb_share *share)
@@ -139,11 +162,11 @@ static int lower_pool(struct gmem_hugetlb_share *share)
 	target = persistent(&info);
 	target -= share->added < target ? share->added : target;
 	ret = set_size(share, target);
-	if (!ret)
-		ret = read_pool(share, &info);
 	if (ret)
 		return ret;
-	share->added = persistent(&info) > target ? persistent(&info) - target : 0;
+	share->added = 0;
+	if (read_pool_quietly(share, &info) && persistent(&info) > target)
+		share->added = persistent(&info) - target;
 	return share->added ? gmi_error(-EBUSY, "the pool did not shrink: %s",
 					gmi_pool_describe(&info).text)
 			    : 0;

@@ -13,6 +13,12 @@
 
 #define PAUSE_NS 1000000u /* 1 ms */
 
+/* Interruptions without any progress after which something else is wrong. */
+#define TRIES_MAX 200
+
+/* 16 pages, which no signal is too fast for. */
+#define STEP_MIN (UINT64_C(64) << 10)
+
 /* Where the memory comes from, in numbers: what a failure for want of it needs. */
 static struct gmi_pool_text describe_source(const struct gmem_prealloc *job,
 					    const struct gmi_prealloc_range *range)
@@ -56,23 +62,63 @@ static int fail(const struct gmem_prealloc *job, const struct gmi_prealloc_range
 	return gmi_at_offset(range->offset + piece.start, piece.size);
 }
 
-/* A handler may have run that cancels; else it is done again, over what is there already. */
-static bool goes_on(struct gmem_prealloc *job, int ret)
+/* A handler may have run that cancels; else it is done again. */
+static bool goes_on(struct gmem_prealloc *job, int ret, unsigned int *tries)
 {
 	if (ret == -EAGAIN)
 		gmi_sys_sleep(&job->ctx->sys, PAUSE_NS);
-	return (ret == -EINTR || ret == -EAGAIN) && !gmi_prealloc_stop_reason(job);
+	return (ret == -EINTR || ret == -EAGAIN) && ++*tries < TRIES_MAX &&
+	       !gmi_prealloc_stop_reason(job);
+}
+
+typedef int step_fn(const struct gmem_prealloc *job, const struct gmi_prealloc_range *range,
+		    uint64_t start, uint64_t size);
+
+/*
+ * An interrupted call does not say how far it came, and the next one goes over all of it again: under
+ * many signals only smaller steps get to their end.
+ */
+static int in_steps(struct gmem_prealloc *job, const struct gmi_prealloc_range *range,
+		    struct gmem_range piece, step_fn *call)
+{
+	uint64_t least = range->page_size > STEP_MIN ? range->page_size : STEP_MIN;
+	uint64_t done = 0, step = piece.size, size;
+	unsigned int tries = 0;
+	int ret;
+
+	while (done < piece.size) {
+		size = piece.size - done < step ? piece.size - done : step;
+		ret = call(job, range, piece.start + done, size);
+		if (!ret) {
+			done += size;
+			tries = 0;
+		} else if (!goes_on(job, ret, &tries)) {
+			return ret;
+		} else if (step / 8 >= least) {
+			step /= 8;
+		}
+	}
+	return 0;
+}
+
+static int call_fallocate(const struct gmem_prealloc *job, const struct gmi_prealloc_range *range,
+			  uint64_t start, uint64_t size)
+{
+	return gmi_sys_fallocate(&job->ctx->sys, range->fd, FALLOC_FL_KEEP_SIZE,
+				 range->offset + start, size);
+}
+
+static int call_madvise(const struct gmem_prealloc *job, const struct gmi_prealloc_range *range,
+			uint64_t start, uint64_t size)
+{
+	return gmi_sys_madvise(&job->ctx->sys, range->addr + start, size, range->populates);
 }
 
 static int allocate(struct gmem_prealloc *job, const struct gmi_prealloc_range *range,
 		    struct gmem_range piece)
 {
-	int ret;
+	int ret = in_steps(job, range, piece, call_fallocate);
 
-	do {
-		ret = gmi_sys_fallocate(&job->ctx->sys, range->fd, FALLOC_FL_KEEP_SIZE,
-					range->offset + piece.start, piece.size);
-	} while (goes_on(job, ret));
 	return ret ? fail(job, range, piece, ret, "fallocate") : 0;
 }
 
@@ -99,12 +145,8 @@ static int populate(struct gmem_prealloc *job, const struct gmi_prealloc_range *
 	const char *call = range->populates == GMI_MADV_POPULATE_READ
 				   ? "madvise(MADV_POPULATE_READ)"
 				   : "madvise(MADV_POPULATE_WRITE)";
-	int ret;
+	int ret = in_steps(job, range, piece, call_madvise);
 
-	do {
-		ret = gmi_sys_madvise(&job->ctx->sys, range->addr + piece.start, piece.size,
-				      range->populates);
-	} while (goes_on(job, ret));
 	return ret ? fail(job, range, piece, populate_error(job, range, ret), call) : 0;
 }
 
@@ -128,6 +170,7 @@ static int prefault(const struct gmi_prealloc_worker *worker,
 {
 	struct gmem_prealloc *job = worker->job;
 	uint64_t gpa = range->gpa + piece.start, size = piece.size, before;
+	unsigned int tries = 0;
 	int ret;
 
 	while (size) {
@@ -135,7 +178,9 @@ static int prefault(const struct gmi_prealloc_worker *worker,
 		ret = gmi_kvm_pre_fault(&job->ctx->sys, job->vcpu_fds[worker->vcpu], &gpa, &size);
 		if (ret >= 0 && size >= before)
 			ret = -EIO;
-		if (ret < 0 && !goes_on(job, ret))
+		if (size < before)
+			tries = 0;
+		if (ret < 0 && !goes_on(job, ret, &tries))
 			return fail_prefault(job, range, piece, ret, gpa);
 	}
 	return 0;
@@ -189,6 +234,7 @@ int gmi_prealloc_unstep(const struct gmem_prealloc *job, const struct gmi_preall
 			struct gmem_range piece)
 {
 	const struct gmi_sys *sys = &job->ctx->sys;
+	unsigned int tries = 0;
 	int ret;
 
 	do {
@@ -198,6 +244,6 @@ int gmi_prealloc_unstep(const struct gmem_prealloc *job, const struct gmi_preall
 						range->offset + piece.start, piece.size);
 		else
 			ret = free_host_memory(sys, range->addr + piece.start, piece.size);
-	} while (ret == -EINTR);
+	} while (ret == -EINTR && ++tries < TRIES_MAX);
 	return ret;
 }

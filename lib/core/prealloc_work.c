@@ -36,7 +36,9 @@ static void set_error(struct gmem_prealloc *job, int error)
 
 static bool is_late(const struct gmem_prealloc *job)
 {
-	return job->opts.timeout_ns && now(job) - job->start >= job->opts.timeout_ns;
+	uint64_t time = job->opts.timeout_ns ? now(job) : 0;
+
+	return time > job->start && time - job->start >= job->opts.timeout_ns;
 }
 
 int gmi_prealloc_stop_reason(struct gmem_prealloc *job)

@@ -25,6 +25,9 @@ struct api {
 	struct gmem_vm *vm, *other_vm;
 	struct gmem_file *file, *other_file;
 	struct gmem_slot *slot, *other_slot;
+	struct gmem_hugetlb_share *share;
+	struct gmem_layout *layout;
+	struct gmem_prealloc *prealloc;
 	int fd;                 /* a raw descriptor that the case owns, or -1 */
 	int other_fd;           /* the same */
 	void *addr;             /* raw memory of API_SIZE, or NULL */
@@ -39,6 +42,7 @@ struct api {
 #define NEEDS_SHARED  (1u << 2) /* files that start shared */
 #define NEEDS_PRIVATE (1u << 3) /* a type of VM with private memory */
 #define NEEDS_PLACING (1u << 4) /* mbind() sets a file's policy */
+#define NEEDS_SIM     (1u << 5) /* a simulated kernel: what fails must not fail on the machine's */
 
 /* What may be different after a failure. */
 #define KEEPS_PROGRESS (1u << 0) /* pages allocated or freed, as @done says */
@@ -59,8 +63,9 @@ struct api_case {
 };
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
-	api_cases_attr[];
-extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr;
+	api_cases_attr[], api_cases_prealloc[];
+extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot,
+	api_count_attr, api_count_prealloc;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

@@ -27,6 +27,9 @@ void fixture_close(struct api *api)
 {
 	if (api->guest)
 		gt_guest_destroy(api->guest);
+	gmem_layout_unref(api->layout);
+	gmem_prealloc_unref(api->prealloc);
+	gmem_hugetlb_leave(api->share);
 	gmem_ctx_unref(api->ctx);
 	gmem_vm_unref(api->vm);
 	gmem_vm_unref(api->other_vm);
@@ -144,12 +147,15 @@ int make_raw_file(struct api *api, int vm, uint64_t flags)
 	return fd;
 }
 
-static const char *missing_for(const struct api_case *c, struct traits traits, uint32_t vm_type)
+static const char *missing_for(const struct gt *t, struct traits traits, uint32_t vm_type)
 {
+	const struct api_case *c = t->data;
 	bool has_private = vm_type == GMEM_VM_SW_PROTECTED;
 
 	if (!(traits.types & (1u << vm_type)))
 		return "VMs with private memory are not offered";
+	if (c->needs & NEEDS_SIM && !t->sim)
+		return "only simulated kernels";
 	if (c->needs & NEEDS_PRIVATE && !has_private)
 		return "only VMs with private memory";
 	if (c->needs & NEEDS_SHARED && has_private && !can_share(traits, vm_type))
@@ -172,7 +178,7 @@ void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_typ
 	size_t i;
 
 	for (i = 0; i < GT_COUNT(types); i++) {
-		missing = missing_for(t->data, traits, types[i]);
+		missing = missing_for(t, traits, types[i]);
 		if (missing) {
 			reason = missing;
 			continue;
@@ -198,7 +204,7 @@ static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
-		       api_count_attr,
+		       api_count_attr + api_count_prealloc,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -209,6 +215,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_file, api_count_file, run);
 	at = add(tests, at, api_cases_slot, api_count_slot, run);
 	at = add(tests, at, api_cases_attr, api_count_attr, run);
+	at = add(tests, at, api_cases_prealloc, api_count_prealloc, run);
 	*ret_count = at;
 	return tests;
 }
