@@ -45,7 +45,7 @@ enum gmem_feature {
 	GMEM_FEATURE_MOVE_CONTEXT = 12,   /* KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM (5.16) */
 	GMEM_FEATURE_MIRROR = 13,         /* KVM_CAP_VM_COPY_ENC_CONTEXT_FROM (5.13) */
 	GMEM_FEATURE_READONLY = 14,       /* read-only memslots of host memory */
-	GMEM_FEATURE_HUGETLB = 15,        /* files of huge pages: GMEM_RFC_HUGETLB_… (in no kernel) */
+	GMEM_FEATURE_HUGETLB = 15, /* files of huge pages: GMEM_RFC_HUGETLB_… (in no kernel) */
 	GMEM_FEATURE_COUNT
 };
 

@@ -25,7 +25,7 @@ struct gmi_job {
 	const struct gmem_convert_opts *opts;
 	bool is_undoing;
 	bool is_binding; /* of a range that is not bound yet: listeners have not heard of it */
-	bool keep; /* ATOMIC: done steps are kept, to be undone or committed at the end */
+	bool keep;       /* ATOMIC: done steps are kept, to be undone or committed at the end */
 	struct gmi_step *last; /* of those kept */
 
 	/* Converted, not kept and not marked: the side that went out of view is to be discarded. */

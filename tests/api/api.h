@@ -64,8 +64,8 @@ struct api_case {
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
 	api_cases_attr[], api_cases_prealloc[];
-extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot,
-	api_count_attr, api_count_prealloc;
+extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr,
+	api_count_prealloc;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

@@ -58,8 +58,8 @@
 #define STORM_ROUNDS          2         /* how often there and back */
 #define STORM_CONTESTED_PAGES 16        /* behind that block: all vCPUs convert and touch them */
 #define STORM_CONTESTS        100       /* how often, each */
-#define STORM_SAMPLE          0x40000   /* the VMM looks at a page of so many bytes of a large range */
-#define STORM_SEED_PRIVATE    1         /* contents: what is written depends on address and seed */
+#define STORM_SAMPLE          0x40000 /* the VMM looks at a page of so many bytes of a large range */
+#define STORM_SEED_PRIVATE    1       /* contents: what is written depends on address and seed */
 #define STORM_SEED_SHARED     2
 #define STORM_SEED_HOST       3
 
