@@ -86,6 +86,18 @@ static enum diff_kind kind(uint64_t *state, const uint8_t *weights)
 	return (enum diff_kind)i;
 }
 
+/*
+ * KVM converts page by page and lets nothing interrupt it: 2^40 bytes take minutes, 2^63 for ever. What
+ * it does not refuse at once is kept short.
+ */
+static uint64_t bounded_size(const struct diff_op *op)
+{
+	uint64_t end;
+	bool wraps = __builtin_add_overflow(op->gpa, op->size, &end);
+
+	return wraps || op->size <= DIFF_PAGES * GT_PAGE ? op->size : DIFF_PAGES * GT_PAGE;
+}
+
 static struct diff_op random_op(uint64_t *state, const uint8_t *weights)
 {
 	struct diff_op op = {
@@ -104,6 +116,8 @@ static struct diff_op random_op(uint64_t *state, const uint8_t *weights)
 		.without_hva = below(state, 4) == 0,
 	};
 
+	if (op.kind == OP_ATTRIBUTES)
+		op.size = bounded_size(&op);
 	return op;
 }
 
