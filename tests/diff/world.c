@@ -71,13 +71,30 @@ static int64_t take_file(struct diff_file *file, int fd)
 	return 0;
 }
 
+/* A size that the kernel may refuse stays; one that would be granted has bounds. */
+static uint64_t bounded(uint64_t size, uint64_t limit)
+{
+	return size > limit && size % GT_PAGE == 0 ? limit : size;
+}
+
+/* No larger than can be allocated whole. */
 static int64_t create_file(struct world *world, const struct diff_op *op)
 {
+	uint64_t size = op->size < UINT64_C(1) << 63 ? bounded(op->size, MEMORY) : op->size;
 	struct diff_file *file = &world->files[op->file];
 
 	if (file->fd >= 0)
 		return 0;
-	return take_file(file, gt_create_gmem(world->t, world->vms[op->vm], op->size, op->flags));
+	return take_file(file, gt_create_gmem(world->t, world->vms[op->vm], size, op->flags));
+}
+
+/* The kernel takes time for each page, and memory for each private one. */
+static int64_t set_attributes(struct world *world, const struct diff_op *op)
+{
+	bool wraps = op->gpa + op->size < op->gpa;
+	uint64_t size = wraps ? op->size : bounded(op->size, 64 * GT_PAGE);
+
+	return gt_set_attributes(world->t, world->vms[op->vm], op->gpa, size, op->attributes);
 }
 
 static int64_t link_file(struct world *world, const struct diff_op *op)
@@ -237,7 +254,7 @@ struct diff_result world_apply(struct world *world, const struct diff_op *op)
 		result.ret = gt_fallocate(t, file->fd, (int)op->mode, op->offset, op->size);
 		break;
 	case OP_ATTRIBUTES:
-		result.ret = gt_set_attributes(t, vm, op->gpa, op->size, op->attributes);
+		result.ret = set_attributes(world, op);
 		break;
 	case OP_FILE_ATTRIBUTES:
 		result.ret = set_file_attributes(world, op);
