@@ -8,7 +8,7 @@
  * entries that are present. A software-protected guest, whose accesses KVM marks as private by the
  * attribute, is not marked where such an entry is hit (kvm_mmu_page_fault()). So a valid entry is
  * MMIO even where the page has become private, and a stale one is a shared access, which then does
- * not fit a private page: EFAULT, again and again. Observed in 7.3.4.
+ * not fit a private page: EFAULT. Both observed in 7.3.4; that the EFAULT lasts is read.
  */
 static bool is_tracked(const struct sim_vm *vm)
 {
