@@ -12,6 +12,8 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{"probe", command_probe, "what this kernel has for guest memory, and by which mechanism"},
+	{"hugepages", command_hugepages, "the pools of huge pages, shown or added to"},
+	{"prealloc", command_prealloc, "plan a guest's memory and get it ready"},
 #ifdef HAVE_MEASURE
 	{"measure", command_measure, "the measurement that a launch gives"},
 	{"plan", command_plan, "what a launch puts into the guest's memory"},

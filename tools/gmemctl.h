@@ -14,8 +14,10 @@
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
 
+int command_hugepages(int argc, char **argv);
 int command_measure(int argc, char **argv);
 int command_plan(int argc, char **argv);
+int command_prealloc(int argc, char **argv);
 int command_probe(int argc, char **argv);
 
 /* Say on stderr what went wrong, as printf() does, with gmemctl's name before and a newline behind. */

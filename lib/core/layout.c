@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "errinfo.h"
+#include "hosttext.h"
 #include "opts.h"
 #include "range.h"
 
@@ -255,8 +256,8 @@ static int fail_size(const struct run *run)
 	uint32_t reason =
 		gmi_is_aligned(run->gpa.start, GMEM_PAGE_2M) ? run->end_reason : run->start_reason;
 
-	gmi_error_arg("page_sizes", "%#llx bytes at %#llx need smaller pages than are allowed: %s",
-		      (unsigned long long)run->gpa.size, (unsigned long long)run->gpa.start,
+	gmi_error_arg("page_sizes", "%s at %#llx need smaller pages than are allowed: %s",
+		      gmi_size_text(run->gpa.size).text, (unsigned long long)run->gpa.start,
 		      gmem_layout_reason_text(reason));
 	return gmi_at_gpa(run->gpa.start, run->gpa.size);
 }
