@@ -45,8 +45,8 @@ void pa_open(struct pa *pa, const struct gt *t, const struct pa_machine *machine
 	MUST(gmem_ctx_create(&opts, &pa->ctx) == 0);
 	if (gmem_has_feature(pa->ctx, GMEM_VM_DEFAULT, GMEM_FEATURE_GUEST_MEMFD) != 1)
 		pa->vm_type = GMEM_VM_SW_PROTECTED;
-	REQUIRE(gmem_has_feature(pa->ctx, pa->vm_type, GMEM_FEATURE_GUEST_MEMFD) == 1,
-		"no guest_memfd here");
+	PA_REQUIRE(pa, gmem_has_feature(pa->ctx, pa->vm_type, GMEM_FEATURE_GUEST_MEMFD) == 1,
+		   "no guest_memfd here");
 	pa->has_shared = gmem_has_feature(pa->ctx, pa->vm_type, GMEM_FEATURE_INIT_SHARED) == 1;
 	MUST(gmem_vm_create(pa->ctx, pa->vm_type, NULL, &pa->vm) == 0);
 }
@@ -174,9 +174,9 @@ struct gmem_hugetlb_share *pa_take_pool(struct pa *pa, uint64_t page_size, uint3
 	struct gmem_hugetlb_share *share = NULL;
 	int ret = gmem_hugetlb_get_info(pa->ctx, page_size, node, &info);
 
-	REQUIRE(ret == 0, "%s", gmem_errinfo()->message);
+	PA_REQUIRE(pa, ret == 0, "%s", gmem_errinfo()->message);
 	ret = gmem_hugetlb_reserve(pa->ctx, page_size, node, size, NULL, &share);
-	REQUIRE(ret == 0, "%s", gmem_errinfo()->message);
+	PA_REQUIRE(pa, ret == 0, "%s", gmem_errinfo()->message);
 	return share;
 }
 
@@ -191,7 +191,7 @@ int pa_huge_memfd(struct pa *pa, uint64_t page_size, uint64_t size)
 						   << GMI_MFD_HUGE_SHIFT;
 	int fd = pa->ops->memfd(pa->user, "prealloc-test", flags);
 
-	REQUIRE(fd >= 0, "no memfd of huge pages (%s)", gt_errno_name(fd));
+	PA_REQUIRE(pa, fd >= 0, "no memfd of huge pages (%s)", gt_errno_name(fd));
 	MUST(pa->ops->ftruncate(pa->user, fd, size) == 0);
 	return fd;
 }

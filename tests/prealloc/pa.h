@@ -32,6 +32,15 @@ struct pa {
 void pa_open(struct pa *pa, const struct gt *t, const struct pa_machine *machine);
 void pa_close(struct pa *pa);
 
+/* REQUIRE() that takes down what pa_open() made, and @pa alone. */
+#define PA_REQUIRE(pa, condition, ...)                                                             \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			pa_close(pa);                                                              \
+			gt_skip(__VA_ARGS__);                                                      \
+		}                                                                                  \
+	} while (0)
+
 /* A file that suits the type of VM: shared where there are such. */
 struct gmem_file *pa_file(struct pa *pa, uint64_t size);
 struct gmem_file *pa_file_with(struct pa *pa, uint64_t size, uint64_t flags);

@@ -318,9 +318,10 @@ static void too_few_pages(struct gt *t)
 	int fd;
 
 	pa_open(&pa, t, &two_nodes);
+	PA_REQUIRE(&pa, pa_pool(&pa, P, GMEM_NODE_ANY).overcommit == 0,
+		   "the machine makes surplus pages");
 	share = pa_take_pool(&pa, P, GMEM_NODE_ANY, 4 * P);
 	info = pa_pool(&pa, P, GMEM_NODE_ANY);
-	REQUIRE(info.overcommit == 0, "the machine makes surplus pages");
 	size = info.available + P;
 	fd = pa_huge_memfd(&pa, P, size);
 	EXPECT("one too few", ready_memfd(&pa, fd, size, 0, 0), -ENOSPC);
@@ -344,8 +345,9 @@ static void slot_backing(struct gt *t)
 	struct pa pa;
 
 	pa_open(&pa, t, &two_nodes);
-	REQUIRE(gmem_has_feature(pa.ctx, GMEM_VM_SW_PROTECTED, GMEM_FEATURE_CONVERT_VM) == 1,
-		"no VMs with two backings");
+	PA_REQUIRE(&pa,
+		   gmem_has_feature(pa.ctx, GMEM_VM_SW_PROTECTED, GMEM_FEATURE_CONVERT_VM) == 1,
+		   "no VMs with two backings");
 	gmem_vm_unref(pa.vm);
 	MUST(gmem_vm_create(pa.ctx, GMEM_VM_SW_PROTECTED, NULL, &pa.vm) == 0);
 	share = pa_take_pool(&pa, P, GMEM_NODE_ANY, 8 * P);
@@ -380,7 +382,7 @@ static void bind_to_node(struct gt *t, uint64_t page_size, uint32_t node)
 
 	pa_open(&pa, t, &two_nodes);
 	size = page_size == GMEM_PAGE_1G ? page_size : 8 * page_size;
-	REQUIRE(gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
+	PA_REQUIRE(&pa, gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
 	share = pa_take_pool(&pa, page_size, node, size);
 	opts.mode = GMEM_PREALLOC_READY;
 	opts.workers = GMEM_PREALLOC_AUTO;

@@ -80,7 +80,7 @@ static void ready(struct gt *t)
 	char *byte;
 
 	pa_open(&pa, t, &plain);
-	REQUIRE(pa.has_shared, "the host cannot touch this VM's memory");
+	PA_REQUIRE(&pa, pa.has_shared, "the host cannot touch this VM's memory");
 	file = pa_file(&pa, 16 * M);
 	MUST(gmem_file_map(file, 0, 16 * M, &addr) == 0);
 	byte = addr;
@@ -464,8 +464,8 @@ static void bound_to_a_node(struct gt *t)
 	void *addr;
 
 	pa_open(&pa, t, &two_nodes);
-	REQUIRE(pa.has_shared, "where pages are does not show");
-	REQUIRE(gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
+	PA_REQUIRE(&pa, pa.has_shared, "where pages are does not show");
+	PA_REQUIRE(&pa, gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
 	opts.mode = GMEM_PREALLOC_READY;
 	opts.workers = 2;
 	for (uint32_t node = 0; node < 2; node++) {
@@ -513,8 +513,8 @@ static void there_before(struct gt *t)
 	struct pa pa;
 
 	pa_open(&pa, t, &two_nodes);
-	REQUIRE(pa.has_shared, "where pages are does not show");
-	REQUIRE(gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
+	PA_REQUIRE(&pa, pa.has_shared, "where pages are does not show");
+	PA_REQUIRE(&pa, gmem_numa_next_node(pa.ctx, 1, &(uint32_t){0}) == 0, "one node alone");
 	opts.mode = GMEM_PREALLOC_READY;
 	opts.workers = 1;
 	file = pa_file(&pa, 4 * M);
@@ -591,8 +591,10 @@ static void poisoned(struct gt *t)
 
 	REQUIRE(t->sim, "no page to break");
 	pa_open(&pa, t, &plain);
-	REQUIRE(pa.has_shared && gmem_has_feature(pa.ctx, pa.vm_type, GMEM_FEATURE_PRE_FAULT) == 1,
-		"KVM does not map ahead");
+	PA_REQUIRE(&pa,
+		   pa.has_shared &&
+			   gmem_has_feature(pa.ctx, pa.vm_type, GMEM_FEATURE_PRE_FAULT) == 1,
+		   "KVM does not map ahead");
 	slot_opts.file = pa_file(&pa, 8 * M);
 	MUST(gmem_slot_bind(pa.vm, G, 8 * M, &slot_opts, &slot) == 0);
 	MUST(gmem_sim_poison(pa.sim, gmem_file_fd(slot_opts.file), 5 * M, 4096) == 0);
