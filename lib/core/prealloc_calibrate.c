@@ -14,13 +14,21 @@
 /* Windows after which a number that was settled is doubted. */
 #define DOUBT_EVERY 16
 
+/* Windows in all the work from which on a trial is worth it: at worst it costs the time of one. */
+#define WORTH_WINDOWS 16
+
+static uint64_t window_size(uint64_t piece, uint32_t workers)
+{
+	return piece * workers * WINDOW_PIECES;
+}
+
 void gmi_calibrate_begin(struct gmi_calibration *calibration, uint32_t workers, uint64_t piece,
-			 uint64_t now)
+			 uint64_t total, uint64_t now)
 {
 	*calibration = (struct gmi_calibration){
 		.limit = workers,
 		.most = workers,
-		.is_settled = workers < 2,
+		.is_settled = workers < 2 || total / WORTH_WINDOWS < window_size(piece, workers),
 		.piece = piece,
 		.window_start = now,
 	};
@@ -106,7 +114,7 @@ static bool judge(struct gmi_calibration *calibration, uint64_t rate)
 
 bool gmi_calibrate_done(struct gmi_calibration *calibration, uint64_t bytes, uint64_t now)
 {
-	uint64_t wanted = calibration->piece * calibration->limit * WINDOW_PIECES;
+	uint64_t wanted = window_size(calibration->piece, calibration->limit);
 	uint64_t rate;
 
 	calibration->window_bytes += bytes;

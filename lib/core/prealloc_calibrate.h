@@ -25,8 +25,9 @@ struct gmi_calibration {
 	uint64_t window_bytes;
 };
 
+/* With all @workers for good where @total bytes are too few to be worth a trial. */
 void gmi_calibrate_begin(struct gmi_calibration *calibration, uint32_t workers, uint64_t piece,
-			 uint64_t now);
+			 uint64_t total, uint64_t now);
 
 /* Takes note of @bytes done at @now. True where @limit changed. */
 bool gmi_calibrate_done(struct gmi_calibration *calibration, uint64_t bytes, uint64_t now);

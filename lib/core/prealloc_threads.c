@@ -142,7 +142,8 @@ static void begin_calibration(struct gmem_prealloc *job)
 	for (size_t i = 0; i < job->team_count; i++) {
 		struct gmi_prealloc_team *team = &job->teams[i];
 
-		gmi_calibrate_begin(&team->calibration, team->workers, largest_piece(job), now);
+		gmi_calibrate_begin(&team->calibration, team->workers, largest_piece(job),
+				    weigh(job, team), now);
 		if (job->opts.workers != GMEM_PREALLOC_AUTO)
 			team->calibration.is_settled = true;
 	}

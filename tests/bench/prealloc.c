@@ -282,8 +282,8 @@ static double median_ratio(const struct cost *theirs, const struct cost *ours, u
 	return median(ratios, count);
 }
 
-/* Two ways in turn, each first as often as the other. On a machine that does nothing else the ratio of
- * the best rounds and the median of the rounds' own ratios are the same. */
+/* Two ways in turn, each first as often as the other. The ratio is the median of the rounds' own, so
+ * that what disturbs a round disturbs both sides. */
 static void versus(struct bench *bench, const char *name, act_fn *ours, act_fn *theirs,
 		   unsigned int threads, const char *goal)
 {
@@ -302,11 +302,11 @@ static void versus(struct bench *bench, const char *name, act_fn *ours, act_fn *
 	}
 	best = least_ns(our, count);
 	their_best = least_ns(their, count);
-	printf("%-36s threads %u  %.2f : %.2f GiB/s  ratio %.2f%s  median of %u %.2f", name,
-	       threads, rate(SIZE, best), rate(SIZE, their_best), their_best / best, goal, count,
-	       median_ratio(their, our, count, false));
+	printf("%-36s threads %u  ratio %.2f%s  best of %u %.2f : %.2f GiB/s", name, threads,
+	       median_ratio(their, our, count, false), goal, count, rate(SIZE, best),
+	       rate(SIZE, their_best));
 	if (theirs != act_memset)
-		printf(", of CPU time %.2f", median_ratio(their, our, count, true));
+		printf("  of CPU time %.2f", median_ratio(their, our, count, true));
 	printf("\n");
 	fflush(stdout);
 }

@@ -83,7 +83,7 @@ static uint32_t settle(const struct machine *machine, uint32_t workers)
 	struct gmi_calibration calibration;
 	uint64_t now = 1000000000;
 
-	gmi_calibrate_begin(&calibration, workers, 32 * M, now);
+	gmi_calibrate_begin(&calibration, workers, 32 * M, 1024 * G, now);
 	for (int i = 0; i < 20000; i++) {
 		now += 32 * M * 1000 / (rate_of(machine, calibration.limit) / 1000000);
 		gmi_calibrate_done(&calibration, 32 * M, now);
@@ -116,7 +116,7 @@ static void calibrate_recovers(struct gt *t)
 	struct gmi_calibration calibration;
 	uint64_t now = 1000000000;
 
-	gmi_calibrate_begin(&calibration, 8, 32 * M, now);
+	gmi_calibrate_begin(&calibration, 8, 32 * M, 1024 * G, now);
 	for (int i = 0; i < 16; i++) {
 		now += 80 * 1000000;
 		gmi_calibrate_done(&calibration, 32 * M, now);
@@ -133,11 +133,28 @@ static void calibrate_recovers(struct gt *t)
 	EXPECT("has recovered", calibration.limit, 8);
 }
 
+/* A trial costs time, which little work does not give back. */
+static void calibrate_little(struct gt *t)
+{
+	struct gmi_calibration calibration;
+	uint64_t now = 1000000000;
+
+	gmi_calibrate_begin(&calibration, 8, 32 * M, 4 * G, now);
+	for (int i = 0; i < 128; i++) {
+		now += 1000000;
+		EXPECT("all stay", gmi_calibrate_done(&calibration, 32 * M, now), false);
+	}
+	EXPECT("all stay", calibration.limit, 8);
+	gmi_calibrate_begin(&calibration, 8, 32 * M, 8 * G, now);
+	EXPECT("enough for a trial", calibration.is_settled, false);
+}
+
 static const struct gt_test tests[] = {
 	{"split_piece", split_piece, .flags = GT_NO_KERNEL},
 	{"split_covers", split_covers, .flags = GT_NO_KERNEL},
 	{"split_find", split_find, .flags = GT_NO_KERNEL},
 	{"calibrate_settles", calibrate_settles, .flags = GT_NO_KERNEL},
+	{"calibrate_little", calibrate_little, .flags = GT_NO_KERNEL},
 	{"calibrate_recovers", calibrate_recovers, .flags = GT_NO_KERNEL},
 };
 
