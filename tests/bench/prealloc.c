@@ -318,8 +318,8 @@ struct growth {
 
 static void take_best(struct cost *best, struct cost cost)
 {
-	best->ns = best->ns && best->ns < cost.ns ? best->ns : cost.ns;
-	best->cpu_ns = best->cpu_ns && best->cpu_ns < cost.cpu_ns ? best->cpu_ns : cost.cpu_ns;
+	best->ns = best->ns > 0 && best->ns < cost.ns ? best->ns : cost.ns;
+	best->cpu_ns = best->cpu_ns > 0 && best->cpu_ns < cost.cpu_ns ? best->cpu_ns : cost.cpu_ns;
 }
 
 static double per_byte(double large, double small)
