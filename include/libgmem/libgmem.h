@@ -13,6 +13,9 @@
  *   gmem_file   one VM's view of an inode that owns guest memory                          (file.h)
  *   gmem_slot   a range of guest addresses bound to memory                                (slot.h)
  *
+ * And beside them: memory that is ready ahead (prealloc.h), plans for large pages (layout.h), the
+ * host's pools of huge pages (hugetlb.h).
+ *
  * The pieces can be used one at a time: a VMM that keeps its own memslots borrows its VM to libgmem
  * and adopts the ranges that it has bound.
  *
