@@ -119,7 +119,9 @@ static int check_opts(const struct ovmf_job *job)
 		return gmi_invalid(job->error, "VM type %u is not SEV, SEV-ES or SNP",
 				   opts->vm_type);
 	if (opts->vmm > GMEM_VMM_EC2_RDX0 || opts->reserved)
-		return gmi_invalid(job->error, "VMM %u is not known", opts->vmm);
+		return gmi_invalid(job->error,
+				   "VMM %u is not known, or the reserved field is not 0",
+				   opts->vmm);
 	if (opts->flags & ~both || opts->flags == both || (opts->flags && !is_snp(job)))
 		return gmi_invalid(job->error, "flags 0x%x are not valid here", opts->flags);
 	ret = check_image(job, "firmware", opts->image, opts->image_size);

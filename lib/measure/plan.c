@@ -187,7 +187,9 @@ static int compare_gpa(const void *a, const void *b)
 	const struct gmem_launch_step *const *left = a;
 	const struct gmem_launch_step *const *right = b;
 
-	return ((*left)->gpa > (*right)->gpa) - ((*left)->gpa < (*right)->gpa);
+	if ((*left)->gpa != (*right)->gpa)
+		return (*left)->gpa < (*right)->gpa ? -1 : 1;
+	return *left < *right ? -1 : *left > *right;
 }
 
 static int check_neighbours(const struct gmem_launch_step *const *sorted, size_t count,
