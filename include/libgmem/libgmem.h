@@ -42,6 +42,7 @@
 #include <libgmem/file.h>
 #include <libgmem/hugetlb.h>
 #include <libgmem/layout.h>
+#include <libgmem/link.h>
 #include <libgmem/listener.h>
 #include <libgmem/prealloc.h>
 #include <libgmem/slot.h>

@@ -141,11 +141,11 @@ static int assume(struct gmem_vm *vm, uint64_t gpa, uint64_t size, uint32_t to)
 		ret = gmi_attr_check_state(to);
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = check_assumption(vm, gpa, size);
 	if (!ret)
 		ret = assume_parts(vm, gpa, size, to);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	return ret;
 }
 
@@ -208,13 +208,13 @@ static int get_info(struct gmem_vm *vm, const struct gmem_slot *slot,
 	ret = gmi_info_check(ret_info, sizeof(info));
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	if (slot)
 		add_slot(vm, (struct gmem_slot *)slot, &info);
 	else
 		add_slots(vm, &info);
 	add_counters(vm, &info);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	gmi_info_put(ret_info, &info, sizeof(info));
 	return 0;
 }

@@ -29,6 +29,8 @@ static enum backing choose(const struct gmem_slot *slot, uint32_t wish)
 
 	if (!slot->file || slot->hva || wish & GMEM_SLOT_NO_HVA)
 		return BACKING_NONE;
+	if (gmi_file_is_view(slot->file))
+		return BACKING_FILE;
 	if (flags & GMEM_FILE_MMAP && (flags & GMEM_FILE_INIT_SHARED || inplace))
 		return BACKING_FILE;
 	if (gmi_vm_has(slot->vm, GMEM_FEATURE_CONVERT_VM) && !(flags & GMEM_FILE_MMAP))

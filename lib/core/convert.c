@@ -73,9 +73,11 @@ static int check_part(const struct gmi_part *part, uint32_t to, uint32_t flags)
 	if (!part->slot && !(flags & GMEM_CONVERT_UNBOUND))
 		gmi_error(-ENOENT, "nothing is bound at guest address %#llx",
 			  (unsigned long long)part->gpa);
-	else if (part->slot && !part->slot->file && to == GMEM_PRIVATE)
+	else if (part->slot && part->slot->file && part->slot->file->denied & GMEM_RIGHT_CONVERT)
+		gmi_file_check_right(part->slot->file, GMEM_RIGHT_CONVERT);
+	else if (part->slot && !gmi_slot_has_gmem(part->slot) && to == GMEM_PRIVATE)
 		gmi_error_feature(GMEM_FEATURE_PRIVATE,
-				  "guest address %#llx is bound to host memory alone",
+				  "guest address %#llx is bound by host address alone",
 				  (unsigned long long)part->gpa);
 	else
 		return 0;
@@ -109,9 +111,9 @@ int gmi_convert_check(struct gmem_vm *vm, const struct gmem_conversion *request)
 {
 	int ret;
 
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = check_bound(vm, request, 0);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	return ret;
 }
 
@@ -255,9 +257,9 @@ static int convert(struct gmem_vm *vm, const struct gmem_conversion *requests, s
 		ret = check_vm(vm, &opts);
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = convert_locked(&job, requests, count, ret_done);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	return ret;
 }
 

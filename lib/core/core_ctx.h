@@ -21,6 +21,7 @@ struct gmi_answer {
 };
 
 struct gmi_inode;
+struct gmem_file;
 
 struct gmem_ctx {
 	struct gmi_sys sys;
@@ -35,8 +36,9 @@ struct gmem_ctx {
 	atomic_uint refs;
 	uint32_t slots_max; /* memslots of one address space of any VM */
 
-	pthread_mutex_t inode_lock; /* @inodes */
-	struct gmi_inode *inodes;   /* a list: those that files of this context are on */
+	pthread_mutex_t inode_lock;  /* the two lists, and what inodes say of their files */
+	struct gmi_inode *inodes;    /* those that files of this context are on */
+	struct gmem_file *strangers; /* files made here whose inode has no record yet */
 
 	pthread_mutex_t probe_lock; /* @answers */
 	struct gmi_answer answers[GMEM_VM_TYPE_COUNT][GMEM_FEATURE_COUNT];

@@ -28,6 +28,12 @@ struct gmem_slot {
 	struct gmem_slot *next_stuck;
 };
 
+/* Whether the kernel knows the range as one of guest_memfd: not so where a file is there by address. */
+static inline bool gmi_slot_has_gmem(const struct gmem_slot *slot)
+{
+	return slot->file && !gmi_file_is_view(slot->file);
+}
+
 /* slot_split.c: the largest memslot, and how many of them a range takes. */
 uint64_t gmi_slot_piece(struct gmem_range rest);
 uint64_t gmi_slot_count_pieces(struct gmem_range gpa);

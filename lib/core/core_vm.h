@@ -5,6 +5,7 @@
 
 #include <libgmem/vm.h>
 
+#include "bind_lock.h"
 #include "core_attr.h"
 #include "core_ctx.h"
 #include "slot_ids.h"
@@ -21,11 +22,12 @@ struct gmem_vm {
 	uint32_t features;   /* bits by enum gmem_feature: what was decided for the VM's life */
 
 	/*
-	 * Lets one binder or converter in at a time, as KVM's slots_lock does; held while KVM makes
+	 * Lets one binder or converter in at a time, as KVM's slots_lock does, of all VMs that share
+	 * memory with this one; held while KVM makes
 	 * and deletes memslots and while it converts. Lookups need @slots alone, which they read
 	 * without a lock.
 	 */
-	pthread_mutex_t bind_lock;
+	struct gmi_bind_lock *bind_lock; /* gmi_vm_lock() */
 	struct gmi_slot_ids ids[GMI_ADDRESS_SPACES];
 	struct gmi_attrs attrs;
 	struct gmem_slot *stuck; /* memslots that KVM did not let go of when a bind was undone */
@@ -33,10 +35,18 @@ struct gmem_vm {
 	_Atomic uint32_t slot_count;
 	_Atomic uint64_t bytes_bound;
 
-	pthread_mutex_t lock;    /* all below, which no running vCPU needs */
-	struct gmem_file *files; /* a list */
-	uint32_t file_count;
+	_Atomic uint32_t file_count;
 };
+
+static inline void gmi_vm_lock(struct gmem_vm *vm)
+{
+	gmi_bind_lock_take(vm->bind_lock);
+}
+
+static inline void gmi_vm_unlock(struct gmem_vm *vm)
+{
+	gmi_bind_lock_give(vm->bind_lock);
+}
 
 /* Of the features that a VM's life depends on; the others are asked of the context. */
 static inline bool gmi_vm_has(const struct gmem_vm *vm, uint32_t feature)

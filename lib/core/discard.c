@@ -17,7 +17,7 @@
 
 bool gmi_slot_has_two_backings(const struct gmem_slot *slot)
 {
-	return slot->vm->attrs.mechanism == GMI_CONVERT_VM && slot->file &&
+	return slot->vm->attrs.mechanism == GMI_CONVERT_VM && gmi_slot_has_gmem(slot) &&
 	       !(slot->file->flags & GMEM_FILE_MMAP);
 }
 
@@ -323,7 +323,7 @@ static int drain_step(struct gmem_vm *vm, uint64_t *at, uint64_t *done)
 	struct gmem_range range;
 	int ret = 0;
 
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	if (next_pending(vm, at, &part)) {
 		range.start = part.gpa - part.slot->gpa.start;
 		range.size = part.size;
@@ -334,7 +334,7 @@ static int drain_step(struct gmem_vm *vm, uint64_t *at, uint64_t *done)
 		if (!ret)
 			ret = 1;
 	}
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	return ret;
 }
 
@@ -365,8 +365,8 @@ GMEM_API int gmem_discard_set_budget(struct gmem_vm *vm, uint64_t budget)
 {
 	if (!vm)
 		return gmi_result(__func__, gmi_error_arg("vm", "a NULL pointer"));
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	vm->attrs.budget = budget ? budget : GMI_DISCARD_BUDGET;
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	return gmi_result(__func__, 0);
 }

@@ -25,14 +25,26 @@ struct gmem_file *gmi_file_get(struct gmem_file *file)
 	return file;
 }
 
+bool gmi_file_get_live(struct gmem_file *file)
+{
+	unsigned int refs = atomic_load_explicit(&file->refs, memory_order_relaxed);
+
+	while (refs &&
+	       !atomic_compare_exchange_weak_explicit(&file->refs, &refs, refs + 1,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
+	return refs;
+}
+
 static void destroy(struct gmem_file *file)
 {
 	struct gmem_vm *vm = file->vm;
 
-	gmi_file_unlist(file);
+	gmi_file_forget(file);
 	if (!file->borrowed && file->fd >= 0)
 		gmi_ctx_close(vm->ctx, file->fd);
-	gmi_inode_put(file->inode);
+	if (file->source)
+		gmi_file_put(file->source);
 	gmi_rangemap_clear(&file->bound, &vm->ctx->allocator);
 	gmi_free(&vm->ctx->allocator, file);
 	gmi_vm_put(vm);
@@ -73,12 +85,10 @@ static int get_info(struct gmem_file *file, struct gmem_file_info *ret_info)
 	info.raw_flags = file->raw_flags;
 	info.borrowed = file->borrowed;
 	info.bytes_bound = file->bytes_bound;
-	pthread_mutex_lock(&file->vm->lock);
-	ret = gmi_file_identify(file);
+	ret = gmi_inode_identify(file);
 	info.dev = file->dev;
 	info.ino = file->ino;
 	info.block_size = file->block_size;
-	pthread_mutex_unlock(&file->vm->lock);
 	if (!ret)
 		gmi_info_put(ret_info, &info, sizeof(info));
 	return ret;
@@ -109,8 +119,10 @@ static int check_range(const struct gmem_file *file, uint64_t offset, uint64_t s
 
 int gmi_file_mmap(const struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr)
 {
-	return gmi_sys_mmap(&file->vm->ctx->sys, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    file->fd, offset, ret_addr);
+	int prot = file->denied & GMEM_RIGHT_WRITE ? PROT_READ : PROT_READ | PROT_WRITE;
+
+	return gmi_sys_mmap(&file->vm->ctx->sys, NULL, size, prot, MAP_SHARED, file->fd, offset,
+			    ret_addr);
 }
 
 static int map(struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr)
@@ -157,11 +169,23 @@ GMEM_API int gmem_file_unmap(struct gmem_file *file, void *addr, uint64_t size)
 	return gmi_result(__func__, unmap(file, addr, size));
 }
 
+int gmi_file_check_right(const struct gmem_file *file, uint32_t right)
+{
+	static const char *const verbs[] = {"punch", "populate", "convert", "write to"};
+
+	if (!(file->denied & right))
+		return 0;
+	return gmi_error(-EPERM, "the file was linked without the right to %s the memory",
+			 verbs[__builtin_ctz(right)]);
+}
+
 static int populate(struct gmem_file *file, uint64_t offset, uint64_t size, uint64_t *done)
 {
 	int ret = check_range(file, offset, size);
 	uint64_t piece;
 
+	if (!ret)
+		ret = gmi_file_check_right(file, GMEM_RIGHT_POPULATE);
 	for (; !ret && *done < size; *done += piece) {
 		piece = size - *done < POPULATE_PIECE ? size - *done : POPULATE_PIECE;
 		ret = gmi_sys_fallocate(&file->vm->ctx->sys, file->fd, FALLOC_FL_KEEP_SIZE,
@@ -206,20 +230,22 @@ static void drop_mappings(struct gmem_file *file, struct gmem_range range)
 
 	if (range.size < BULK)
 		return;
-	pthread_mutex_lock(&file->vm->bind_lock);
+	gmi_vm_lock(file->vm);
 	for (size_t i = 0; i < file->bound.count; i++) {
 		entry = &file->bound.entries[i];
 		part = gmi_range_intersect(entry->range, range);
 		if (part.size)
 			drop_mapping(entry->value, part);
 	}
-	pthread_mutex_unlock(&file->vm->bind_lock);
+	gmi_vm_unlock(file->vm);
 }
 
 static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
 {
 	int ret = check_range(file, offset, size);
 
+	if (!ret)
+		ret = gmi_file_check_right(file, GMEM_RIGHT_PUNCH);
 	if (ret)
 		return ret;
 	drop_mappings(file, (struct gmem_range){.start = offset, .size = size});

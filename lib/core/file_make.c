@@ -29,7 +29,7 @@ static uint64_t to_kernel_flags(uint64_t flags)
 	       (flags & GMEM_FILE_INIT_SHARED ? GMI_GUEST_MEMFD_FLAG_INIT_SHARED : 0);
 }
 
-static int check_flags(const struct gmem_file_opts *opts)
+int gmi_file_check_flags(const struct gmem_file_opts *opts)
 {
 	if (opts->flags & ~FILE_FLAGS)
 		return gmi_error_arg("flags", "unknown flags %#llx",
@@ -128,8 +128,7 @@ static int check_features(const struct gmem_vm *vm, const struct gmem_file_opts 
 	return ret < 0 ? ret : 0;
 }
 
-/* Not listed yet, without a descriptor. */
-static struct gmem_file *make(struct gmem_vm *vm, const struct gmem_file_opts *opts)
+struct gmem_file *gmi_file_make(struct gmem_vm *vm, const struct gmem_file_opts *opts)
 {
 	struct gmem_file *file = gmi_zalloc(&vm->ctx->allocator, sizeof(*file));
 
@@ -151,82 +150,53 @@ static void put_stat(struct gmem_file *file, const struct gmem_sys_stat *stat)
 	file->block_size = stat->block_size;
 }
 
-int gmi_file_identify(struct gmem_file *file)
-{
-	struct gmem_sys_stat stat;
-	int ret;
-
-	if (file->has_inode)
-		return 0;
-	ret = gmi_sys_fstat(&file->vm->ctx->sys, file->fd, &stat);
-	if (ret)
-		return gmi_error_call(ret, "fstat", "descriptor %d", file->fd);
-	put_stat(file, &stat);
-	return 0;
-}
-
-/* -EBUSY where the VM has the inode of @file, which is not listed yet. With the VM's lock. */
-static int check_inode(const struct gmem_file *file)
-{
-	struct gmem_file *at;
-	int ret;
-
-	for (at = file->vm->files; at; at = at->next) {
-		ret = gmi_file_identify(at);
-		if (ret)
-			return ret;
-		if (at->dev == file->dev && at->ino == file->ino)
-			return gmi_error(-EBUSY, "the VM has a file of this inode already");
-	}
-	return 0;
-}
-
 /*
  * In place the state is the inode's. The kernel starts a file as its flags say; what happened to one
  * that comes from elsewhere is told with gmem_attr_assume().
  */
-static int find_state(struct gmem_file *file)
+static int keep_state(struct gmem_file *file)
 {
 	bool shared = file->flags & GMEM_FILE_INIT_SHARED;
-	int ret;
 
 	if (!gmi_vm_has(file->vm, GMEM_FEATURE_CONVERT_INPLACE))
 		return 0;
-	ret = gmi_file_identify(file);
-	if (ret)
-		return ret;
-	file->inode = gmi_inode_get(file->vm->ctx, file->dev, file->ino);
-	if (!file->inode ||
-	    gmi_inode_keep_state(file->inode, file->size, shared ? GMEM_SHARED : GMEM_PRIVATE))
+	if (gmi_inode_keep_state(file->inode, file->size, shared ? GMEM_SHARED : GMEM_PRIVATE))
 		return gmi_error_memory();
 	return 0;
 }
 
-/* With the VM's lock. */
-static void enlist(struct gmem_file *file)
+int gmi_file_join(struct gmem_file *file, enum gmi_inode_role role)
 {
-	struct gmem_vm *vm = file->vm;
+	int ret = gmi_inode_join(file, role);
 
-	file->next = vm->files;
-	file->link = &vm->files;
-	if (file->next)
-		file->next->link = &file->next;
-	vm->files = file;
-	vm->file_count++;
+	return ret ? ret : keep_state(file);
 }
 
-void gmi_file_unlist(struct gmem_file *file)
+/* A new inode needs its record only where the state is kept there. */
+static int join_new(struct gmem_file *file)
 {
-	struct gmem_vm *vm = file->vm;
+	int ret;
 
-	if (!file->link)
-		return;
-	pthread_mutex_lock(&vm->lock);
-	*file->link = file->next;
-	if (file->next)
-		file->next->link = file->link;
-	vm->file_count--;
-	pthread_mutex_unlock(&vm->lock);
+	if (!gmi_vm_has(file->vm, GMEM_FEATURE_CONVERT_INPLACE)) {
+		gmi_inode_add_stranger(file);
+		return 0;
+	}
+	ret = gmi_inode_identify(file);
+	return ret ? ret : gmi_file_join(file, GMI_INODE_OWNER);
+}
+
+void gmi_file_forget(struct gmem_file *file)
+{
+	gmi_inode_leave(file);
+	if (file->is_counted)
+		atomic_fetch_sub_explicit(&file->vm->file_count, 1, memory_order_relaxed);
+}
+
+void gmi_file_give_out(struct gmem_file *file, struct gmem_file **ret_file)
+{
+	atomic_fetch_add_explicit(&file->vm->file_count, 1, memory_order_relaxed);
+	file->is_counted = true;
+	*ret_file = file;
 }
 
 /* Where the pool has too little, its numbers are the reason. */
@@ -269,7 +239,7 @@ static int create_fd(struct gmem_file *file, uint64_t size)
 }
 
 /* guest_memfd.c makes the descriptor without close-on-exec (up to 7.3 at least). */
-static int set_cloexec(const struct gmem_file *file, int fd)
+int gmi_file_set_cloexec(const struct gmem_file *file, int fd)
 {
 	int ret = gmi_sys_set_cloexec(&file->vm->ctx->sys, fd);
 
@@ -316,32 +286,28 @@ static int create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts
 	if (!ret)
 		ret = check_page_size(&opts, size);
 	if (!ret)
-		ret = check_flags(&opts);
+		ret = gmi_file_check_flags(&opts);
 	if (!ret)
 		ret = check_numa(&opts);
 	if (!ret)
 		ret = check_features(vm, &opts);
 	if (ret)
 		return ret;
-	file = make(vm, &opts);
+	file = gmi_file_make(vm, &opts);
 	if (!file)
 		return gmi_error_memory();
 	ret = is_huge(&opts) ? create_huge_fd(file, size, opts.page_size) : create_fd(file, size);
 	if (!ret)
-		ret = set_cloexec(file, file->fd);
+		ret = gmi_file_set_cloexec(file, file->fd);
 	if (!ret)
 		ret = set_policy(file, &opts);
 	if (!ret)
-		ret = find_state(file);
-	if (ret) {
+		ret = join_new(file);
+	if (ret)
 		gmi_file_put(file);
-		return ret;
-	}
-	pthread_mutex_lock(&vm->lock);
-	enlist(file);
-	pthread_mutex_unlock(&vm->lock);
-	*ret_file = file;
-	return 0;
+	else
+		gmi_file_give_out(file, ret_file);
+	return ret;
 }
 
 GMEM_API int gmem_file_create(struct gmem_vm *vm, uint64_t size, const struct gmem_file_opts *opts,
@@ -408,10 +374,10 @@ static int check_wrap(const struct gmem_vm *vm, int fd, const struct gmem_file_o
 		return gmi_error_arg("page_size", "the file has its pages already");
 	if (opts->numa_mode || opts->node_words || opts->nodes)
 		return gmi_error_arg("numa_mode", "a policy can be given to a new file only");
-	return check_flags(opts);
+	return gmi_file_check_flags(opts);
 }
 
-static int check_fd(struct gmem_file *file, int fd, bool borrowed)
+int gmi_file_check_fd(struct gmem_file *file, int fd, bool borrowed)
 {
 	struct gmem_sys_stat stat;
 	int ret = gmi_sys_fstat(&file->vm->ctx->sys, fd, &stat);
@@ -422,7 +388,7 @@ static int check_fd(struct gmem_file *file, int fd, bool borrowed)
 	if (!ret)
 		ret = check_mappable(file, fd);
 	if (!ret && !borrowed)
-		ret = set_cloexec(file, fd);
+		ret = gmi_file_set_cloexec(file, fd);
 	file->size = stat.size;
 	put_stat(file, &stat);
 	return ret;
@@ -441,26 +407,21 @@ static int wrap(struct gmem_vm *vm, int fd, const struct gmem_file_opts *in, boo
 		ret = check_wrap(vm, fd, &opts, ret_file);
 	if (ret)
 		return ret;
-	file = make(vm, &opts);
+	file = gmi_file_make(vm, &opts);
 	if (!file)
 		return gmi_error_memory();
-	ret = check_fd(file, fd, borrowed);
-	pthread_mutex_lock(&vm->lock);
+	file->origin = GMEM_ORIGIN_WRAPPED;
+	ret = gmi_file_check_fd(file, fd, borrowed);
 	if (!ret)
-		ret = check_inode(file);
-	if (!ret)
-		ret = find_state(file);
-	if (!ret) {
-		file->fd = fd;
-		file->borrowed = borrowed;
-		enlist(file);
-	}
-	pthread_mutex_unlock(&vm->lock);
-	if (ret)
+		ret = gmi_file_join(file, GMI_INODE_OWNER);
+	if (ret) {
 		gmi_file_put(file);
-	else
-		*ret_file = file;
-	return ret;
+		return ret;
+	}
+	file->fd = fd;
+	file->borrowed = borrowed;
+	gmi_file_give_out(file, ret_file);
+	return 0;
 }
 
 GMEM_API int gmem_file_adopt(struct gmem_vm *vm, int fd, const struct gmem_file_opts *opts,

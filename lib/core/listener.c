@@ -284,13 +284,13 @@ static int add(struct gmem_vm *vm, const struct gmem_listener_opts *opts,
 		return gmi_error_memory();
 	listener->vm = gmi_vm_get(vm);
 	listener->opts = *opts;
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = replay(listener, true, UINT64_MAX, &end);
 	if (ret)
 		replay(listener, false, end, &ignored);
 	else
 		append(listener);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	if (ret) {
 		destroy(listener);
 		return gmi_error(ret > 0 ? -EINVAL : ret, "the listener refused to map what is "
@@ -315,10 +315,10 @@ GMEM_API struct gmem_listener *gmem_listener_remove(struct gmem_listener *listen
 
 	if (!listener)
 		return NULL;
-	pthread_mutex_lock(&listener->vm->bind_lock);
+	gmi_vm_lock(listener->vm);
 	detach(listener);
 	replay(listener, false, UINT64_MAX, &ignored);
-	pthread_mutex_unlock(&listener->vm->bind_lock);
+	gmi_vm_unlock(listener->vm);
 	destroy(listener);
 	return NULL;
 }

@@ -6,7 +6,7 @@
 
 #include "alloc.h"
 #include "errinfo.h"
-#include "file_make.h"
+#include "inode.h"
 #include "pool.h"
 #include "prealloc_job.h"
 #include "probe.h"
@@ -43,12 +43,9 @@ static int advice_for_gmem(void)
 
 static int read_block_size(struct gmem_file *file, uint64_t *ret_size)
 {
-	int ret;
+	int ret = gmi_inode_identify(file);
 
-	pthread_mutex_lock(&file->vm->lock);
-	ret = gmi_file_identify(file);
 	*ret_size = file->block_size;
-	pthread_mutex_unlock(&file->vm->lock);
 	return ret;
 }
 
@@ -66,7 +63,9 @@ static int look_at_file(const struct gmem_prealloc *job, const struct gmem_preal
 					    "cannot touch");
 	if (job->opts.mode == GMEM_PREALLOC_READY && !touches)
 		return fail_host_access();
-	ret = read_block_size(file, &range->page_size);
+	ret = gmi_file_check_right(file, GMEM_RIGHT_POPULATE);
+	if (!ret)
+		ret = read_block_size(file, &range->page_size);
 	if (ret)
 		return ret;
 	range->file = gmi_file_get(file);

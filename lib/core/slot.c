@@ -21,6 +21,8 @@ static struct gmem_slot *make(struct gmem_vm *vm, struct gmem_range gpa,
 	slot->vm = gmi_vm_get(vm);
 	slot->file = opts->file ? gmi_file_get(opts->file) : NULL;
 	slot->flags = opts->flags & (GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY);
+	if (slot->file && slot->file->denied & GMEM_RIGHT_WRITE)
+		slot->flags |= GMEM_SLOT_READONLY;
 	slot->address_space = opts->address_space;
 	slot->backing_fd = -1;
 	slot->gpa = gpa;
@@ -160,10 +162,10 @@ static void keep_stuck(struct gmem_slot *slot)
 
 	gmi_log(vm->ctx, "KVM keeps %u memslots from id %u on of a range that could not be bound",
 		slot->live, slot->slot_id);
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	slot->next_stuck = vm->stuck;
 	vm->stuck = slot;
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	if (slot->file)
 		gmi_file_put(slot->file);
 	slot->file = NULL;
@@ -305,11 +307,11 @@ static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slo
 
 	if (!slot)
 		return gmi_error_memory();
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = gmi_discard_prepare(slot) ? gmi_error_memory() : act(slot, opts, adopt);
 	if (ret)
 		gmi_discard_forget(slot);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	if (!ret)
 		*ret_slot = slot;
 	else if (slot->live)
@@ -365,13 +367,13 @@ static int unbind(struct gmem_slot *slot)
 	if (!slot)
 		return gmi_error_arg("slot", "a NULL pointer");
 	vm = slot->vm;
-	pthread_mutex_lock(&vm->bind_lock);
+	gmi_vm_lock(vm);
 	ret = gmi_listeners_unbind(slot);
 	if (!ret && !(slot->flags & GMEM_SLOT_ADOPTED))
 		ret = delete_memslots(slot);
 	if (!ret || ret == -ESTALE)
 		forget(slot);
-	pthread_mutex_unlock(&vm->bind_lock);
+	gmi_vm_unlock(vm);
 	if (!ret || ret == -ESTALE)
 		destroy(slot);
 	return ret;

@@ -33,9 +33,12 @@ static int check_flags(const struct gmem_vm *vm, const struct gmem_slot_opts *op
 	if (opts->address_space >= vm->address_spaces)
 		return gmi_error_arg("address_space", "the VM has %u address spaces",
 				     vm->address_spaces);
-	if (opts->file && opts->flags & (GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY))
+	if (opts->file && !gmi_file_is_view(opts->file) &&
+	    opts->flags & (GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY))
 		return gmi_error_arg("flags", "KVM neither write-protects nor logs memslots with a "
 					      "file");
+	if (opts->file && gmi_file_is_view(opts->file) && opts->flags & GMEM_SLOT_NO_HVA)
+		return gmi_error_arg("flags", "a host-address view without the address");
 	if (opts->hva && opts->flags & GMEM_SLOT_NO_HVA)
 		return gmi_error_arg("flags", "host memory is given and GMEM_SLOT_NO_HVA set");
 	return 0;

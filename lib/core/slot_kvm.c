@@ -26,7 +26,8 @@ static struct gmem_range piece_at(const struct gmem_slot *slot, uint32_t index)
 
 static const char *request_name(const struct gmem_slot *slot)
 {
-	return slot->file ? "KVM_SET_USER_MEMORY_REGION2" : "KVM_SET_USER_MEMORY_REGION";
+	return gmi_slot_has_gmem(slot) ? "KVM_SET_USER_MEMORY_REGION2"
+				       : "KVM_SET_USER_MEMORY_REGION";
 }
 
 /* Memory of the host alone goes the way that every kernel knows. */
@@ -34,14 +35,14 @@ static int set_region(const struct gmem_slot *slot, const struct gmi_kvm_memslot
 {
 	const struct gmi_sys *sys = &slot->vm->ctx->sys;
 
-	if (slot->file)
+	if (gmi_slot_has_gmem(slot))
 		return gmi_kvm_set_region2(sys, slot->vm->fd, memslot);
 	return gmi_kvm_set_region(sys, slot->vm->fd, memslot);
 }
 
 static uint32_t kernel_flags(const struct gmem_slot *slot)
 {
-	return (slot->file ? GMI_KVM_MEM_GUEST_MEMFD : 0) |
+	return (gmi_slot_has_gmem(slot) ? GMI_KVM_MEM_GUEST_MEMFD : 0) |
 	       (slot->flags & GMEM_SLOT_READONLY ? GMI_KVM_MEM_READONLY : 0) |
 	       (slot->flags & GMEM_SLOT_LOG_DIRTY ? GMI_KVM_MEM_LOG_DIRTY_PAGES : 0);
 }
@@ -54,11 +55,11 @@ static int make_one(const struct gmem_slot *slot, uint32_t index)
 		.address_space = slot->address_space,
 		.slot_id = slot->slot_id + index,
 		.flags = kernel_flags(slot),
-		.gmem_fd = slot->file ? slot->file->fd : -1,
+		.gmem_fd = gmi_slot_has_gmem(slot) ? slot->file->fd : -1,
 		.gpa = piece.start,
 		.size = piece.size,
 		.hva = slot->hva ? (uintptr_t)slot->hva + delta : 0,
-		.offset = slot->file ? slot->offset + delta : 0,
+		.offset = gmi_slot_has_gmem(slot) ? slot->offset + delta : 0,
 	};
 
 	return set_region(slot, &memslot);

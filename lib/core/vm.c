@@ -46,8 +46,7 @@ static void destroy(struct gmem_vm *vm)
 	for (int i = 0; i < GMI_ADDRESS_SPACES; i++)
 		gmi_slot_ids_clear(&vm->ids[i], &ctx->allocator);
 	gmi_slot_index_clear(&vm->slots, &ctx->allocator);
-	pthread_mutex_destroy(&vm->lock);
-	pthread_mutex_destroy(&vm->bind_lock);
+	gmi_bind_lock_put(vm->bind_lock);
 	gmi_free(&ctx->allocator, vm);
 	gmi_ctx_put(ctx);
 }
@@ -149,9 +148,9 @@ static struct gmem_vm *make(struct gmem_ctx *ctx, uint32_t vm_type, const struct
 	vm->type = vm_type;
 	vm->fd = -1;
 	atomic_init(&vm->refs, 1);
-	pthread_mutex_init(&vm->bind_lock, NULL);
-	pthread_mutex_init(&vm->lock, NULL);
 	gmi_slot_index_init(&vm->slots);
+	vm->bind_lock = gmi_bind_lock_create(&ctx->allocator);
+	ret = vm->bind_lock ? 0 : -ENOMEM;
 	for (int i = 0; i < GMI_ADDRESS_SPACES && !ret; i++)
 		ret = gmi_slot_ids_init(&vm->ids[i], &ctx->allocator, ctx->slots_max,
 					opts->first_slot, count);
@@ -306,9 +305,7 @@ static int get_info(struct gmem_vm *vm, struct gmem_vm_info *ret_info)
 	info.address_spaces = vm->address_spaces;
 	info.slots_used = vm->slot_count;
 	info.bytes_bound = vm->bytes_bound;
-	pthread_mutex_lock(&vm->lock);
 	info.files = vm->file_count;
-	pthread_mutex_unlock(&vm->lock);
 	gmi_info_put(ret_info, &info, sizeof(info));
 	return 0;
 }

@@ -21,6 +21,7 @@ struct api {
 	struct gt_heap heap;
 	struct traits traits;
 	uint32_t vm_type;
+	uint64_t rfc; /* for make_ctx() */
 	struct gmem_ctx *ctx;
 	struct gmem_vm *vm, *other_vm;
 	struct gmem_file *file, *other_file;
@@ -42,6 +43,8 @@ struct api {
 #define NEEDS_SHARED  (1u << 2) /* files that start shared */
 #define NEEDS_PRIVATE (1u << 3) /* a type of VM with private memory */
 #define NEEDS_PLACING (1u << 4) /* mbind() sets a file's policy */
+#define NEEDS_LINK    (1u << 6) /* KVM_LINK_GUEST_MEMFD */
+#define NEEDS_VIEW    (1u << 7) /* files that other VMs can bind by host address */
 #define NEEDS_SIM     (1u << 5) /* a simulated kernel: what fails must not fail on the machine's */
 
 /* What may be different after a failure. */
@@ -63,9 +66,9 @@ struct api_case {
 };
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
-	api_cases_attr[], api_cases_prealloc[];
+	api_cases_attr[], api_cases_prealloc[], api_cases_link[];
 extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr,
-	api_count_prealloc;
+	api_count_prealloc, api_count_link;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

@@ -59,6 +59,7 @@ void make_ctx(struct api *api)
 	opts.sys = gmem_shim_ops();
 	opts.sys_user = api->shim;
 	opts.allocator = &allocator;
+	opts.rfc = api->rfc;
 	MUST(gmem_ctx_create(&opts, &api->ctx) == 0);
 }
 
@@ -147,6 +148,12 @@ int make_raw_file(struct api *api, int vm, uint64_t flags)
 	return fd;
 }
 
+/* The test bed's kernel has the series. */
+static bool can_link(const struct gt *t)
+{
+	return t->profile ? !strncmp(t->profile, "rfc-link", 8) : !strcmp(t->kernel, "vm");
+}
+
 static const char *missing_for(const struct gt *t, struct traits traits, uint32_t vm_type)
 {
 	const struct api_case *c = t->data;
@@ -156,6 +163,10 @@ static const char *missing_for(const struct gt *t, struct traits traits, uint32_
 		return "VMs with private memory are not offered";
 	if (c->needs & NEEDS_SIM && !t->sim)
 		return "only simulated kernels";
+	if (c->needs & NEEDS_LINK && !can_link(t))
+		return "the kernel links no files";
+	if (c->needs & NEEDS_VIEW && (has_private || traits.generation < GEN_6_18))
+		return "no files that other VMs can bind by host address";
 	if (c->needs & NEEDS_PRIVATE && !has_private)
 		return "only VMs with private memory";
 	if (c->needs & NEEDS_SHARED && has_private && !can_share(traits, vm_type))
@@ -204,7 +215,7 @@ static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
-		       api_count_attr + api_count_prealloc,
+		       api_count_attr + api_count_prealloc + api_count_link,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -216,6 +227,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_slot, api_count_slot, run);
 	at = add(tests, at, api_cases_attr, api_count_attr, run);
 	at = add(tests, at, api_cases_prealloc, api_count_prealloc, run);
+	at = add(tests, at, api_cases_link, api_count_link, run);
 	*ret_count = at;
 	return tests;
 }
