@@ -347,6 +347,29 @@ static int ops_now(void *user, uint64_t *ret_ns)
 	return gmi_sys_now(&real, ret_ns);
 }
 
+/* Descriptors of the simulator pass through sockets as others do. */
+static int ops_send_fds(void *user, int socket, const void *data, size_t size, const int *fds,
+			uint32_t nr_fds)
+{
+	return gmi_sys_send_fds(&real, socket, data, size, fds, nr_fds);
+}
+
+static int ops_recv_fds(void *user, int socket, void *data, size_t size, int *ret_fds,
+			uint32_t *ret_nr_fds)
+{
+	return gmi_sys_recv_fds(&real, socket, data, size, ret_fds, ret_nr_fds);
+}
+
+static int ops_poll(void *user, int fd, uint32_t events, uint64_t ns)
+{
+	return gmi_sys_poll(&real, fd, events, ns);
+}
+
+static int ops_peer(void *user, int socket, struct gmem_sys_peer *ret_peer)
+{
+	return gmi_sys_peer(&real, socket, ret_peer);
+}
+
 GMEM_API const struct gmem_sys_ops *gmem_sim_ops(void)
 {
 	static const struct gmem_sys_ops ops = {
@@ -372,6 +395,10 @@ GMEM_API const struct gmem_sys_ops *gmem_sim_ops(void)
 		.set_affinity = ops_set_affinity,
 		.set_mempolicy = ops_set_mempolicy,
 		.now = ops_now,
+		.send_fds = ops_send_fds,
+		.recv_fds = ops_recv_fds,
+		.poll = ops_poll,
+		.peer = ops_peer,
 	};
 
 	return &ops;

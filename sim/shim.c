@@ -7,10 +7,11 @@
 #include "sim_shim.h"
 
 static const char *const names[GMEM_CALL_COUNT] = {
-	"open",         "close",         "dup",       "set_cloexec", "fstat",         "ioctl",
-	"mmap",         "munmap",        "madvise",   "mbind",       "get_mempolicy", "fallocate",
-	"memfd",        "ftruncate",     "read_file", "sleep",       "write_file",    "flock",
-	"set_affinity", "set_mempolicy", "now",
+	"open",          "close",      "dup",      "set_cloexec",  "fstat",
+	"ioctl",         "mmap",       "munmap",   "madvise",      "mbind",
+	"get_mempolicy", "fallocate",  "memfd",    "ftruncate",    "read_file",
+	"sleep",         "write_file", "flock",    "set_affinity", "set_mempolicy",
+	"now",           "send_fds",   "recv_fds", "poll",         "peer",
 };
 
 GMEM_API const char *gmem_call_name(uint32_t call)

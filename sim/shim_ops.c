@@ -147,6 +147,32 @@ static int shim_now(void *user, uint64_t *ret_ns)
 	PASS_ON(GMEM_CALL_NOW, gmi_sys_now(&shim->below, ret_ns), (void)made.fd);
 }
 
+static int shim_send_fds(void *user, int socket, const void *data, size_t size, const int *fds,
+			 uint32_t nr_fds)
+{
+	PASS_ON(GMEM_CALL_SEND_FDS, gmi_sys_send_fds(&shim->below, socket, data, size, fds, nr_fds),
+		made.fd = socket, made.request = nr_fds, made.size = size);
+}
+
+static int shim_recv_fds(void *user, int socket, void *data, size_t size, int *ret_fds,
+			 uint32_t *ret_nr_fds)
+{
+	PASS_ON(GMEM_CALL_RECV_FDS,
+		gmi_sys_recv_fds(&shim->below, socket, data, size, ret_fds, ret_nr_fds),
+		made.fd = socket, made.size = size, *ret_nr_fds = 0);
+}
+
+static int shim_poll(void *user, int fd, uint32_t events, uint64_t ns)
+{
+	PASS_ON(GMEM_CALL_POLL, gmi_sys_poll(&shim->below, fd, events, ns), made.fd = fd,
+		made.request = events, made.arg = ns);
+}
+
+static int shim_peer(void *user, int socket, struct gmem_sys_peer *ret_peer)
+{
+	PASS_ON(GMEM_CALL_PEER, gmi_sys_peer(&shim->below, socket, ret_peer), made.fd = socket);
+}
+
 GMEM_API const struct gmem_sys_ops *gmem_shim_ops(void)
 {
 	static const struct gmem_sys_ops ops = {
@@ -172,6 +198,10 @@ GMEM_API const struct gmem_sys_ops *gmem_shim_ops(void)
 		.set_affinity = shim_set_affinity,
 		.set_mempolicy = shim_set_mempolicy,
 		.now = shim_now,
+		.send_fds = shim_send_fds,
+		.recv_fds = shim_recv_fds,
+		.poll = shim_poll,
+		.peer = shim_peer,
 	};
 
 	return &ops;

@@ -42,6 +42,10 @@ enum gmem_call {
 	GMEM_CALL_SET_AFFINITY = 18,
 	GMEM_CALL_SET_MEMPOLICY = 19,
 	GMEM_CALL_NOW = 20,
+	GMEM_CALL_SEND_FDS = 21,
+	GMEM_CALL_RECV_FDS = 22,
+	GMEM_CALL_POLL = 23,
+	GMEM_CALL_PEER = 24,
 	GMEM_CALL_COUNT,
 	GMEM_CALL_ANY = 255 /* all kinds, where a function takes one */
 };

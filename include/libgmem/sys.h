@@ -36,6 +36,17 @@ struct gmem_sys_stat {
 	uint32_t padding;
 };
 
+/** struct gmem_sys_peer - who made the other end of a unix socket: SO_PEERCRED, SO_TYPE */
+struct gmem_sys_peer {
+	int32_t pid;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t type; /* SOCK_STREAM, SOCK_SEQPACKET, ... */
+};
+
+/* The most descriptors that @send_fds and @recv_fds pass at a time: SCM_MAX_FD. */
+#define GMEM_SYS_FDS_MAX 253u
+
 /**
  * struct gmem_sys_ops - one function a system call
  * @sz:            size of this struct as the implementation knows it
@@ -61,9 +72,18 @@ struct gmem_sys_stat {
  *                 words
  * @set_mempolicy: set_mempolicy(2) of the calling thread, words as for @mbind
  * @now:           CLOCK_MONOTONIC in nanoseconds
+ * @send_fds:      sendmsg(2) with MSG_DONTWAIT | MSG_NOSIGNAL, the descriptors as SCM_RIGHTS; returns
+ *                 the bytes taken
+ * @recv_fds:      recvmsg(2) with MSG_DONTWAIT | MSG_CMSG_CLOEXEC; returns the bytes, 0 at the end.
+ *                 @fds has room for GMEM_SYS_FDS_MAX. What did not fit is -EMSGSIZE, and then no
+ *                 descriptor is left open.
+ * @poll:          poll(2) of one descriptor for @events, at most @ns; returns what happened, 0 where the
+ *                 time is up
+ * @peer:          getsockopt(2) of SO_DOMAIN, SO_TYPE and SO_PEERCRED; -EOPNOTSUPP where the socket is
+ *                 no unix socket
  *
- * The table may end behind @sleep, or have NULL from there on, where preallocation and the pools of
- * huge pages are not used: what needs such a member is -EOPNOTSUPP then. The calls on threads are
+ * The table may end behind @sleep, or have NULL from there on, where preallocation, the pools of
+ * huge pages and hand-over are not used: what needs such a member is -EOPNOTSUPP then. The calls on threads are
  * made on threads of libgmem's own alone.
  *
  * @user is the pointer that came with the table. Members may be added at the end.
@@ -94,6 +114,12 @@ struct gmem_sys_ops {
 	int (*set_affinity)(void *user, const uint64_t *cpus, size_t words);
 	int (*set_mempolicy)(void *user, int mode, const uint64_t *nodes, uint64_t max_node);
 	int (*now)(void *user, uint64_t *ret_ns);
+	int (*send_fds)(void *user, int socket, const void *data, size_t size, const int *fds,
+			uint32_t nr_fds);
+	int (*recv_fds)(void *user, int socket, void *data, size_t size, int *ret_fds,
+			uint32_t *ret_nr_fds);
+	int (*poll)(void *user, int fd, uint32_t events, uint64_t ns);
+	int (*peer)(void *user, int socket, struct gmem_sys_peer *ret_peer);
 };
 
 /**
@@ -102,7 +128,8 @@ struct gmem_sys_ops {
  * Used where a context is created without a table of its own. Useful to take single functions from.
  * It makes these calls and no other: openat, read, close, fcntl (F_DUPFD_CLOEXEC, F_SETFD), fstat,
  * ioctl, mmap, munmap, madvise, mbind, get_mempolicy, fallocate, memfd_create, ftruncate,
- * clock_nanosleep, write, flock, sched_setaffinity, set_mempolicy, clock_gettime.
+ * clock_nanosleep, write, flock, sched_setaffinity, set_mempolicy, clock_gettime, sendmsg, recvmsg,
+ * ppoll, getsockopt.
  *
  * Threads: safe anywhere; the table is constant and takes any @user.
  * Kernel:  the calls above.

@@ -2,9 +2,12 @@
 /* The real kernel: the only file of libgmem that makes system calls and reads errno. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -193,6 +196,115 @@ static int linux_now(void *user, uint64_t *ret_ns)
 	return 0;
 }
 
+/* Aligned as the kernel wants a control message. */
+union rights {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int) * GMEM_SYS_FDS_MAX)];
+};
+
+static int linux_send_fds(void *user, int socket, const void *data, size_t size, const int *fds,
+			  uint32_t nr_fds)
+{
+	struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+	union rights rights = {0};
+
+	if (nr_fds > GMEM_SYS_FDS_MAX)
+		return -EINVAL;
+	if (nr_fds) {
+		rights.header.cmsg_level = SOL_SOCKET;
+		rights.header.cmsg_type = SCM_RIGHTS;
+		rights.header.cmsg_len = CMSG_LEN(nr_fds * sizeof(*fds));
+		memcpy(CMSG_DATA(&rights.header), fds, nr_fds * sizeof(*fds));
+		message.msg_control = &rights;
+		message.msg_controllen = CMSG_SPACE(nr_fds * sizeof(*fds));
+	}
+	return result(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+/* Linux puts what it passes into one control message; more than one is looked for all the same. */
+static uint32_t take_fds(struct msghdr *message, int *ret_fds)
+{
+	struct cmsghdr *header;
+	uint32_t count = 0;
+	size_t here;
+
+	for (header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(*ret_fds);
+		memcpy(ret_fds + count, CMSG_DATA(header), here * sizeof(*ret_fds));
+		count += (uint32_t)here;
+	}
+	return count;
+}
+
+static int linux_recv_fds(void *user, int socket, void *data, size_t size, int *ret_fds,
+			  uint32_t *ret_nr_fds)
+{
+	struct iovec part = {.iov_base = data, .iov_len = size};
+	union rights rights = {0};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &rights,
+		.msg_controllen = sizeof(rights),
+	};
+	int ret = result(recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+
+	*ret_nr_fds = 0;
+	if (ret < 0)
+		return ret;
+	*ret_nr_fds = take_fds(&message, ret_fds);
+	if (!(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return ret;
+	while (*ret_nr_fds)
+		close(ret_fds[--*ret_nr_fds]);
+	return -EMSGSIZE;
+}
+
+static int linux_poll(void *user, int fd, uint32_t events, uint64_t ns)
+{
+	struct pollfd wait = {.fd = fd, .events = (short)events};
+	struct timespec time = {
+		.tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u),
+	};
+	int ret = result(ppoll(&wait, 1, &time, NULL));
+
+	return ret > 0 ? (int)(unsigned short)wait.revents : ret;
+}
+
+static int get_option(int socket, int option, void *value, size_t size)
+{
+	socklen_t length = (socklen_t)size;
+
+	return result(getsockopt(socket, SOL_SOCKET, option, value, &length));
+}
+
+static int linux_peer(void *user, int socket, struct gmem_sys_peer *ret_peer)
+{
+	struct ucred creds = {0};
+	int domain = 0, type = 0;
+	int ret = get_option(socket, SO_DOMAIN, &domain, sizeof(domain));
+
+	if (!ret && domain != AF_UNIX)
+		return -EOPNOTSUPP;
+	if (!ret)
+		ret = get_option(socket, SO_TYPE, &type, sizeof(type));
+	if (!ret)
+		ret = get_option(socket, SO_PEERCRED, &creds, sizeof(creds));
+	if (ret)
+		return ret;
+	*ret_peer = (struct gmem_sys_peer){
+		.pid = creds.pid,
+		.uid = creds.uid,
+		.gid = creds.gid,
+		.type = (uint32_t)type,
+	};
+	return 0;
+}
+
 const struct gmem_sys_ops gmi_sys_linux_ops = {
 	.sz = sizeof(struct gmem_sys_ops),
 	.open = linux_open,
@@ -216,4 +328,8 @@ const struct gmem_sys_ops gmi_sys_linux_ops = {
 	.set_affinity = linux_set_affinity,
 	.set_mempolicy = linux_set_mempolicy,
 	.now = linux_now,
+	.send_fds = linux_send_fds,
+	.recv_fds = linux_recv_fds,
+	.poll = linux_poll,
+	.peer = linux_peer,
 };

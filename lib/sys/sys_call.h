@@ -140,4 +140,31 @@ static inline int gmi_sys_now(const struct gmi_sys *sys, uint64_t *ret_ns)
 	return GMI_SYS_HAS(sys, now) ? sys->ops->now(sys->user, ret_ns) : -EOPNOTSUPP;
 }
 
+static inline int gmi_sys_send_fds(const struct gmi_sys *sys, int socket, const void *data,
+				   size_t size, const int *fds, uint32_t nr_fds)
+{
+	return GMI_SYS_HAS(sys, send_fds)
+		       ? sys->ops->send_fds(sys->user, socket, data, size, fds, nr_fds)
+		       : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_recv_fds(const struct gmi_sys *sys, int socket, void *data, size_t size,
+				   int *ret_fds, uint32_t *ret_nr_fds)
+{
+	return GMI_SYS_HAS(sys, recv_fds)
+		       ? sys->ops->recv_fds(sys->user, socket, data, size, ret_fds, ret_nr_fds)
+		       : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_poll(const struct gmi_sys *sys, int fd, uint32_t events, uint64_t ns)
+{
+	return GMI_SYS_HAS(sys, poll) ? sys->ops->poll(sys->user, fd, events, ns) : -EOPNOTSUPP;
+}
+
+static inline int gmi_sys_peer(const struct gmi_sys *sys, int socket,
+			       struct gmem_sys_peer *ret_peer)
+{
+	return GMI_SYS_HAS(sys, peer) ? sys->ops->peer(sys->user, socket, ret_peer) : -EOPNOTSUPP;
+}
+
 #endif

@@ -44,6 +44,10 @@ static const int errors[GMEM_CALL_COUNT][8] = {
 	[GMEM_CALL_SET_AFFINITY] = {-EINVAL, -EPERM},
 	[GMEM_CALL_SET_MEMPOLICY] = {-EINVAL, -ENOMEM},
 	[GMEM_CALL_NOW] = {-EPERM},
+	[GMEM_CALL_SEND_FDS] = {-EPIPE, -ENOMEM, -EINTR, -ETOOMANYREFS},
+	[GMEM_CALL_RECV_FDS] = {-ECONNRESET, -ENOMEM, -EINTR, -EMSGSIZE},
+	[GMEM_CALL_POLL] = {-EINTR, -ENOMEM},
+	[GMEM_CALL_PEER] = {-EPERM, -ENOPROTOOPT},
 };
 
 const char *gt_call_name(const struct gmem_shim_call *call)

@@ -2,7 +2,9 @@
 /* The shim: trace, counts and faults, over the simulated kernel and over the real one. */
 #include <fcntl.h>
 #include <libgmem/shim.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "st.h"
@@ -106,6 +108,9 @@ static void passes_all_on(struct gt *t)
 	struct gmem_shim *shim;
 	char text[8];
 	uint64_t now, nodes = 0, cpus = 1;
+	struct gmem_sys_peer peer;
+	int sockets[2], fds[GMEM_SYS_FDS_MAX];
+	uint32_t nr_fds;
 	int fd, copy, mode;
 	void *addr;
 
@@ -130,6 +135,18 @@ static void passes_all_on(struct gt *t)
 	ops->set_mempolicy(shim, 0, NULL, 0);
 	SAME("all", ops->now(shim, &now), 0);
 	SAME("all", ops->sleep(shim, 1), 0);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0);
+	SAME("all", ops->send_fds(shim, sockets[0], "fd", 2, &fd, 1), 2);
+	SAME("all", ops->poll(shim, sockets[1], POLLIN, 0), POLLIN);
+	SAME("all", ops->recv_fds(shim, sockets[1], text, sizeof(text), fds, &nr_fds), 2);
+	SAME("all", nr_fds, 1);
+	SAME("close-on-exec", fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+	SAME("all", ops->peer(shim, sockets[1], &peer), 0);
+	SAME("own process", peer.pid, getpid());
+	SAME("kind", peer.type, SOCK_STREAM);
+	close(fds[0]);
+	close(sockets[0]);
+	close(sockets[1]);
 	SAME("all", ops->ioctl(shim, fd, GMI_KVM_CREATE_VM, NULL), -ENOTTY);
 	SAME("all", ops->open(shim, "/nowhere", O_RDONLY), -ENOENT);
 	SAME("all", ops->close(shim, copy), 0);
