@@ -27,6 +27,8 @@
  *   -EHWPOISON   the range has a poisoned page
  *   -ECANCELED   the caller cancelled it
  *   -ETIMEDOUT   the time that the caller gave was up
+ *   -EPROTO      the peer of a hand-over said what it must not, or what cannot be
+ *   -ECONNRESET  the peer of a hand-over is gone
  */
 #ifndef LIBGMEM_ERROR_H
 #define LIBGMEM_ERROR_H

@@ -44,6 +44,8 @@ static const struct error_word error_words[] = {
 	{ECANCELED, "ECANCELED", "the caller cancelled it"},
 	{ETIMEDOUT, "ETIMEDOUT", "the caller's time was up"},
 	{ENOTRECOVERABLE, "ENOTRECOVERABLE", "it failed half-way, and so did the way back"},
+	{EPROTO, "EPROTO", "the peer said what it must not, or what cannot be"},
+	{ECONNRESET, "ECONNRESET", "the peer is gone"},
 	{EBADF, "EBADF", NULL},
 	{EFAULT, "EFAULT", NULL},
 	{EFBIG, "EFBIG", NULL},
