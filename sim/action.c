@@ -285,6 +285,12 @@ static int do_ins(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem
 	return next_action(script);
 }
 
+/* A change of page states comes through the GHCB, which has no mode of the processor in it. */
+static bool is_page_state_change(const struct sim_vm *vm)
+{
+	return gmi_sim_is_snp(vm);
+}
+
 /* ____kvm_emulate_hypercall() for KVM_HC_MAP_GPA_RANGE; the guest is in 64-bit mode. */
 static int do_hypercall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 			const struct gmem_sim_action *action)
@@ -306,7 +312,7 @@ static int do_hypercall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	vcpu->run->hypercall = (struct gmi_kvm_exit_hypercall){
 		.nr = action->value,
 		.args = {action->args[0], action->args[1], action->args[2]},
-		.flags = GMI_KVM_EXIT_HYPERCALL_LONG_MODE,
+		.flags = is_page_state_change(vcpu->vm) ? 0 : GMI_KVM_EXIT_HYPERCALL_LONG_MODE,
 	};
 	script->pending = PENDING_HYPERCALL;
 	return TO_USER;
@@ -355,18 +361,86 @@ static int do_shutdown(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	return TO_USER;
 }
 
+/* What the guest finds in SW_EXITINFO2 where the VMM or the firmware refused. */
+#define GUEST_ERROR(vmm, firmware) ((int64_t)((uint64_t)(vmm) << 32 | (firmware)))
+#define VMM_INVALID_LENGTH         1
+#define VMM_BUSY                   2
+#define VMM_GENERIC                UINT32_MAX
+
+static int get_report(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	const struct gmem_sim_action *action = current(vcpu->script);
+	uint32_t status = 0;
+	int ret = gmi_sim_psp_issue(sim, vcpu->vm->sev.fd, GMEM_SIM_SNP_GUEST_REQUEST, &status);
+
+	if (ret && ret != -EIO)
+		return ret;
+	if (!ret && action->out)
+		gmi_sim_guest_report(sim, vcpu->vm, action->in, action->out);
+	vcpu->script->info.hypercall_result = GUEST_ERROR(0, status);
+	return next_action(vcpu->script);
+}
+
+/* snp_handle_ext_guest_req() */
+static int do_report(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+		     const struct gmem_sim_action *action)
+{
+	static const uint8_t no_certs[24];
+
+	if (!gmi_sim_is_snp(vcpu->vm))
+		return no_emulation(vcpu);
+	if (!vcpu->vm->sev.has_certs) {
+		if (action->value &&
+		    gmi_sim_copy_out(hva_of(vcpu->vm, action->addr), no_certs, sizeof(no_certs)))
+			return -EIO;
+		return get_report(sim, vcpu);
+	}
+	vcpu->run->exit_reason = GMI_KVM_EXIT_SNP_REQ_CERTS;
+	vcpu->run->snp_req_certs = (struct gmi_kvm_exit_snp_req_certs){
+		.gpa = action->addr,
+		.npages = action->value,
+	};
+	vcpu->script->pending = PENDING_CERTS;
+	return TO_USER;
+}
+
+/* snp_complete_req_certs() */
+static int complete_certs(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	struct gmem_sim_vcpu_info *info = &vcpu->script->info;
+
+	switch (vcpu->run->snp_req_certs.ret) {
+	case 0:
+		return get_report(sim, vcpu);
+	case ENOSPC:
+		info->accumulator = vcpu->run->snp_req_certs.npages;
+		info->hypercall_result = GUEST_ERROR(VMM_INVALID_LENGTH, 0);
+		break;
+	case EAGAIN:
+		info->hypercall_result = GUEST_ERROR(VMM_BUSY, 0);
+		break;
+	case EIO:
+		info->hypercall_result = GUEST_ERROR(VMM_GENERIC, 0);
+		break;
+	default:
+		return -EINVAL;
+	}
+	return next_action(vcpu->script);
+}
+
 typedef int action_fn(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		      const struct gmem_sim_action *action);
 
 static action_fn *const actions[GMEM_SIM_OP_COUNT] = {
-	[GMEM_SIM_READ] = do_access, [GMEM_SIM_WRITE] = do_access,
-	[GMEM_SIM_FILL] = do_access, [GMEM_SIM_CHECK] = do_access,
-	[GMEM_SIM_SUM] = do_access,  [GMEM_SIM_HYPERCALL] = do_hypercall,
-	[GMEM_SIM_OUT] = do_out,     [GMEM_SIM_IN] = do_in,
-	[GMEM_SIM_OUTS] = do_outs,   [GMEM_SIM_INS] = do_ins,
-	[GMEM_SIM_SET] = do_set,     [GMEM_SIM_JUMP] = do_jump,
-	[GMEM_SIM_ADD] = do_word,    [GMEM_SIM_WAIT] = do_word,
-	[GMEM_SIM_HALT] = do_halt,   [GMEM_SIM_SHUTDOWN] = do_shutdown,
+	[GMEM_SIM_READ] = do_access,   [GMEM_SIM_WRITE] = do_access,
+	[GMEM_SIM_FILL] = do_access,   [GMEM_SIM_CHECK] = do_access,
+	[GMEM_SIM_SUM] = do_access,    [GMEM_SIM_HYPERCALL] = do_hypercall,
+	[GMEM_SIM_OUT] = do_out,       [GMEM_SIM_IN] = do_in,
+	[GMEM_SIM_OUTS] = do_outs,     [GMEM_SIM_INS] = do_ins,
+	[GMEM_SIM_SET] = do_set,       [GMEM_SIM_JUMP] = do_jump,
+	[GMEM_SIM_ADD] = do_word,      [GMEM_SIM_WAIT] = do_word,
+	[GMEM_SIM_HALT] = do_halt,     [GMEM_SIM_SHUTDOWN] = do_shutdown,
+	[GMEM_SIM_REPORT] = do_report,
 };
 
 int gmi_sim_step(struct gmem_sim *sim, struct sim_vcpu *vcpu)
@@ -441,6 +515,8 @@ int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 		return complete_io(vcpu);
 	case PENDING_HYPERCALL:
 		return complete_hypercall(vcpu);
+	case PENDING_CERTS:
+		return complete_certs(sim, vcpu);
 	default:
 		return CONTINUE;
 	}
@@ -475,6 +551,8 @@ bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count)
 	case GMEM_SIM_ADD:
 	case GMEM_SIM_WAIT:
 		return !(action->addr % 8);
+	case GMEM_SIM_REPORT:
+		return gmi_is_aligned(action->addr, SIM_PAGE);
 	case GMEM_SIM_JUMP:
 		return action->value < count;
 	default:

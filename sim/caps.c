@@ -65,7 +65,7 @@ static uint64_t cap_readonly(const struct gmem_sim *sim, const struct sim_vm *vm
 
 static uint64_t cap_vm_types(const struct gmem_sim *sim, const struct sim_vm *vm)
 {
-	return sim->profile->vm_types;
+	return gmi_sim_vm_types(sim);
 }
 
 static uint64_t cap_pre_fault(const struct gmem_sim *sim, const struct sim_vm *vm)
@@ -109,6 +109,7 @@ static const struct cap caps[] = {
 	{.number = GMI_KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, .value = 1},
 	{.number = GMI_KVM_CAP_EXIT_HYPERCALL, .value = 1u << GMI_KVM_HC_MAP_GPA_RANGE},
 	{.number = GMI_KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, .value = 1},
+	{.number = GMI_KVM_CAP_SYS_ATTRIBUTES, .value = 1},
 	{.number = GMI_KVM_CAP_USER_MEMORY2, .value = 1},
 	{.number = GMI_KVM_CAP_MEMORY_FAULT_INFO, .value = 1},
 	{.number = GMI_KVM_CAP_MEMORY_ATTRIBUTES, .answer = cap_attributes},

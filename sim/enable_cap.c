@@ -71,6 +71,8 @@ int gmi_sim_encrypt_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	uint32_t command;
 
+	if (sim_has(sim, SIM_SEV))
+		return gmi_sim_sev_op(sim, vm, arg);
 	if (!has_firmware(vm))
 		return -ENOTTY;
 	if (!arg && vm->type != GMI_KVM_X86_TDX_VM)

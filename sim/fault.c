@@ -30,7 +30,7 @@ static void fault(struct sim_target *target, int error)
 }
 
 /* The slot's file where it still lives. A dead one is noticed here, as kvm_gmem_get_file() does. */
-static struct sim_view *live_view(struct gmem_sim *sim, struct sim_slot *slot)
+struct sim_view *gmi_sim_live_view(struct gmem_sim *sim, struct sim_slot *slot)
 {
 	struct sim_view *view = slot->view;
 
@@ -39,10 +39,10 @@ static struct sim_view *live_view(struct gmem_sim *sim, struct sim_slot *slot)
 	return slot->view;
 }
 
-static void resolve_file(struct gmem_sim *sim, struct sim_slot *slot, uint64_t gpa,
-			 struct sim_target *target)
+static void resolve_file(struct gmem_sim *sim, const struct sim_vm *vm, struct sim_slot *slot,
+			 uint64_t gpa, struct sim_target *target)
 {
-	struct sim_view *view = live_view(sim, slot);
+	struct sim_view *view = gmi_sim_live_view(sim, slot);
 	uint64_t end;
 
 	if (!view) {
@@ -55,6 +55,8 @@ static void resolve_file(struct gmem_sim *sim, struct sim_slot *slot, uint64_t g
 	if (gmi_sim_rangemap_get(&view->inode->poisoned, target->offset, 0, &end))
 		fault(target, -EHWPOISON);
 	target->size = min(target->size, end - target->offset);
+	target->to_guest =
+		gmi_sim_is_snp(vm) && (target->exit_flags & PRIVATE || !sim_has(sim, SIM_INPLACE));
 }
 
 static void resolve_shared(struct gmem_sim *sim, struct sim_vm *vm, struct sim_slot *slot,
@@ -67,7 +69,7 @@ static void resolve_shared(struct gmem_sim *sim, struct sim_vm *vm, struct sim_s
 		return;
 	}
 	if (slot->gmem_only) {
-		resolve_file(sim, slot, gpa, target);
+		resolve_file(sim, vm, slot, gpa, target);
 		return;
 	}
 	target->kind = SIM_TO_HVA;
@@ -103,21 +105,24 @@ void gmi_sim_resolve(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, bool
 	} else if (!private) {
 		resolve_shared(sim, vm, slot, gpa, write, &target);
 	} else if (slot && slot->flags & GMI_KVM_MEM_GUEST_MEMFD) {
-		resolve_file(sim, slot, gpa, &target);
+		resolve_file(sim, vm, slot, gpa, &target);
 	} else {
 		fault(&target, -EFAULT);
 	}
 	*ret_target = target;
 }
 
-/* Pages are there after the first touch, also of a read. */
+/* Pages are there after the first touch, also of a read: kvm_gmem_get_pfn(). */
 static int touch(struct gmem_sim *sim, const struct sim_target *target, size_t size)
 {
 	uint64_t start = target->offset & ~(uint64_t)(SIM_PAGE - 1);
 	uint64_t end = (target->offset + size + SIM_PAGE - 1) & ~(uint64_t)(SIM_PAGE - 1);
 	uint64_t done;
+	int ret = gmi_sim_allocate(sim, target->inode, start, end - start, false, &done);
 
-	return gmi_sim_allocate(sim, target->inode, start, end - start, false, &done);
+	if (!ret && target->to_guest)
+		ret = gmi_sim_rmp_assign(target->inode, start, end - start);
+	return ret;
 }
 
 int gmi_sim_target_read(struct gmem_sim *sim, const struct sim_target *target, void *to,

@@ -26,6 +26,7 @@ static void free_inode(struct gmem_sim *sim, struct sim_inode *inode)
 	gmi_sim_rangemap_free(&inode->policy);
 	gmi_sim_rangemap_free(&inode->pinned);
 	gmi_sim_rangemap_free(&inode->poisoned);
+	gmi_sim_rangemap_free(&inode->assigned);
 	close(inode->fd);
 	free(inode);
 	sim->inodes--;

@@ -31,6 +31,8 @@ static const struct {
 	{GMI_KVM_CHECK_EXTENSION, device_check_extension},
 	{GMI_KVM_GET_VCPU_MMAP_SIZE, device_mmap_size},
 	{GMI_KVM_GET_SUPPORTED_CPUID, gmi_sim_supported_cpuid},
+	{GMI_KVM_GET_DEVICE_ATTR, gmi_sim_device_attr},
+	{GMI_KVM_HAS_DEVICE_ATTR, gmi_sim_has_device_attr},
 };
 
 /* An unknown request is -EINVAL here and on a vCPU, -ENOTTY on a VM: kvm_arch_dev_ioctl(). */
@@ -105,6 +107,8 @@ int gmi_sim_ioctl(struct gmem_sim *sim, int fd, uint64_t request, uint64_t arg, 
 		return vm_ioctl(sim, object, request, arg);
 	case SIM_VCPU:
 		return vcpu_ioctl(sim, object, request, arg);
+	case SIM_PSP:
+		return gmi_sim_psp_ioctl(sim, request, arg);
 	case SIM_VIEW:
 		return view_ioctl(sim, object, request, arg);
 	default:

@@ -31,15 +31,18 @@ static int open_control(const struct gmem_sim *sim, int flags)
 static int ops_open(void *user, const char *path, int flags)
 {
 	struct gmem_sim *sim = user;
+	bool is_psp = !strcmp(path, "/dev/sev");
 	uint64_t id;
 	int fd;
 
 	if (gmi_sim_has_file(sim, path))
 		return open_control(sim, flags);
-	if (strcmp(path, "/dev/kvm"))
+	if (!is_psp && strcmp(path, "/dev/kvm"))
 		return gmi_sys_open(&real, path, flags);
+	if (is_psp && !sim_has(sim, SIM_SEV))
+		return -ENOENT;
 	gmi_sim_lock(sim);
-	fd = gmi_sim_new_fd(sim, sim->control_fd, SIM_DEVICE, true, &id);
+	fd = gmi_sim_new_fd(sim, sim->control_fd, is_psp ? SIM_PSP : SIM_DEVICE, true, &id);
 	gmi_sim_unlock(sim);
 	return fd;
 }
@@ -132,7 +135,7 @@ static int mmap_any(struct gmem_sim *sim, struct sim_mapping *want, int prot, in
 			*ret_addr = (void *)(uintptr_t)want->addr;
 		return ret;
 	}
-	if (kind == SIM_VM || kind == SIM_DEVICE)
+	if (kind == SIM_VM || kind == SIM_DEVICE || kind == SIM_PSP)
 		return -ENODEV;
 	if (kind == SIM_VCPU)
 		ret = mmap_vcpu(object, want, prot, flags, fd, ret_addr);

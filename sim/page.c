@@ -102,6 +102,16 @@ static bool take_signal(struct gmem_sim *sim)
 	return true;
 }
 
+/* The same for one page at a time: it is looked for, and counts. */
+bool gmi_sim_page_is_interrupted(struct gmem_sim *sim)
+{
+	if (take_signal(sim))
+		return true;
+	if (sim->interrupt_after != UINT64_MAX)
+		sim->interrupt_after--;
+	return false;
+}
+
 /*
  * Allocates what is missing, as kvm_gmem_allocate() does, page by page; @ret_done in bytes, valid
  * on failure too.
@@ -146,6 +156,7 @@ void gmi_sim_punch(struct sim_inode *inode, uint64_t offset, uint64_t size)
 
 	gmi_sim_rangemap_clear(&inode->allocated, offset, end);
 	gmi_sim_rangemap_clear(&inode->poisoned, offset, end);
+	gmi_sim_rmp_release(inode, offset, size);
 	if (inode->pool)
 		gmi_sim_huge_punch(inode, offset, size);
 	if (offset < backed_end)

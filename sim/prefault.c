@@ -5,12 +5,6 @@
 #include "range.h"
 #include "sim_guest.h"
 
-/* SNP allows it after LAUNCH_FINISH, TDX after FINALIZE_VM; there is no firmware here to say so. */
-static bool may_pre_fault(const struct sim_vm *vm)
-{
-	return vm->type != GMI_KVM_X86_SNP_VM && vm->type != GMI_KVM_X86_TDX_VM;
-}
-
 /* The first page of the host's memory alone: the next step looks at the next. */
 static int look_at_hva(struct sim_target *target)
 {
@@ -30,7 +24,7 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 	*ret_done = 0;
 	if (atomic_exchange(&vcpu->interrupted, false))
 		return -EINTR;
-	if (!may_pre_fault(vcpu->vm) || !sim_has(sim, SIM_TDP))
+	if (!gmi_sim_may_pre_fault(sim, vcpu->vm) || !sim_has(sim, SIM_TDP))
 		return -EOPNOTSUPP;
 	gmi_sim_resolve(sim, vcpu->vm, gpa, false, SIM_ACCESS_ANY, &target);
 	if (target.size > size)
@@ -48,6 +42,9 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 	case SIM_TO_FILE:
 		ret = gmi_sim_allocate(sim, target.inode, target.offset, target.size, true,
 				       ret_done);
+		if (*ret_done && target.to_guest &&
+		    gmi_sim_rmp_assign(target.inode, target.offset, *ret_done))
+			ret = -ENOMEM;
 		break;
 	}
 	if (ret && ret != -EINTR)

@@ -10,7 +10,10 @@
 
 #define TYPE_DEFAULT      (1u << GMI_KVM_X86_DEFAULT_VM)
 #define TYPE_SW_PROTECTED (1u << GMI_KVM_X86_SW_PROTECTED_VM)
-#define TYPE_ALL          ((1u << (GMI_KVM_X86_TDX_VM + 1)) - 1)
+#define TYPE_AMD                                                                                   \
+	(TYPE_DEFAULT | TYPE_SW_PROTECTED | 1u << GMI_KVM_X86_SEV_VM |                             \
+	 1u << GMI_KVM_X86_SEV_ES_VM | 1u << GMI_KVM_X86_SNP_VM)
+#define TYPE_ALL ((1u << (GMI_KVM_X86_TDX_VM + 1)) - 1)
 
 #define V7_3 (SIM_GMEM_ANY_VM | SIM_INODE_POLICY | SIM_PRE_FAULT | SIM_TDP | SIM_SMM)
 
@@ -69,6 +72,17 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 48,
 	},
+	/* UNVERIFIED: an AMD machine with SNP on, and its firmware; sim_sev.h. */
+	{
+		.name = "v7.3-snp",
+		.release = "7.3.0",
+		.features = V7_3 | SIM_VM_ATTRIBUTES | SIM_SEV,
+		.vm_types = TYPE_AMD,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 48,
+	},
 	/*
 	 * UNVERIFIED: kvm-x86 in linux-next, September 2026, without
 	 * CONFIG_KVM_VM_MEMORY_ATTRIBUTES.
@@ -96,6 +110,17 @@ static const struct sim_profile profiles[] = {
 		.private_flags = MMAP | INIT_SHARED,
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
+	},
+	/* UNVERIFIED: v7.4-inplace on the machine of v7.3-snp. */
+	{
+		.name = "v7.4-snp",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE | SIM_SEV,
+		.vm_types = TYPE_AMD,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 48,
 	},
 	/*
 	 * v7.3-sw with the link series, cover.1747368092.git.afranji@google.com, as

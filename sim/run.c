@@ -89,6 +89,25 @@ static int run_actions(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	return ret;
 }
 
+/*
+ * What keeps a vCPU of a confidential VM from being entered. UNVERIFIED: that the processor refuses
+ * a VMSA that was never encrypted; KVM itself does not look.
+ */
+static int enter_encrypted(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+{
+	const struct sim_sev *sev = &vcpu->vm->sev;
+
+	if (sev->needs_init)
+		return -EINVAL;
+	if (!sev->is_es || vcpu->is_protected)
+		return 1;
+	vcpu->run->exit_reason = GMI_KVM_EXIT_FAIL_ENTRY;
+	vcpu->run->fail_entry = (struct gmi_kvm_exit_fail_entry){
+		.hardware_entry_failure_reason = UINT64_MAX,
+	};
+	return 0;
+}
+
 /* kvm_arch_vcpu_ioctl_run(): what the last exit left open is done before immediate_exit counts. */
 int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
@@ -103,6 +122,9 @@ int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 	if (*(volatile uint8_t *)&vcpu->run->immediate_exit)
 		return -EINTR;
 	vcpu->run->exit_reason = GMI_KVM_EXIT_UNKNOWN;
+	ret = enter_encrypted(sim, vcpu);
+	if (ret <= 0)
+		return ret;
 	if (atomic_exchange(&vcpu->interrupted, false))
 		return leave_for_signal(vcpu);
 	return vcpu->script ? run_actions(sim, vcpu) : no_program(vcpu);

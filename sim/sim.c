@@ -71,7 +71,8 @@ bool gmi_sim_view_is_alive(struct sim_view *view)
 
 static bool vm_is_dead(struct gmem_sim *sim, struct sim_vm *vm)
 {
-	return !vm->vcpus && !vm->views && !gmi_sim_id_is_held(sim->control_fd, vm->object.id);
+	return !vm->vcpus && !vm->views && !vm->sev.mirrors &&
+	       !gmi_sim_id_is_held(sim->control_fd, vm->object.id);
 }
 
 /* An ioctl under way holds the vCPU as its descriptor does. */
@@ -102,7 +103,7 @@ static bool reap_object(struct gmem_sim *sim, struct sim_object *object)
 	if (!vm_is_dead(sim, sim_container(object, struct sim_vm, object)))
 		return false;
 	gmi_sim_remove(sim, object);
-	gmi_sim_free_vm(sim_container(object, struct sim_vm, object));
+	gmi_sim_free_vm(sim, sim_container(object, struct sim_vm, object));
 	return true;
 }
 
@@ -176,6 +177,7 @@ static int init(struct gmem_sim *sim, const struct gmem_sim_opts *opts)
 	sim->interrupt_after = UINT64_MAX;
 	sim->reap_at = 64;
 	gmi_sim_pools_init(sim);
+	gmi_sim_psp_init(sim);
 	sim->control_fd = gmi_sim_new_memory("gmem-sim:kvm", SIM_BACKED_END, &sim->control_dev,
 					     &sim->control_ino);
 	if (sim->control_fd < 0)
@@ -218,7 +220,7 @@ static void drop(struct gmem_sim *sim, struct sim_object *object)
 	else if (object->kind == SIM_VCPU)
 		gmi_sim_free_vcpu(sim, sim_container(object, struct sim_vcpu, object));
 	else
-		gmi_sim_free_vm(sim_container(object, struct sim_vm, object));
+		gmi_sim_free_vm(sim, sim_container(object, struct sim_vm, object));
 }
 
 static void drop_kind(struct gmem_sim *sim, enum sim_kind kind)

@@ -20,11 +20,13 @@ struct sim_target {
 	struct sim_inode *inode;
 	uint64_t offset;
 	uint64_t hva;
+	bool to_guest;       /* a page of the file becomes the guest's in the RMP */
 	uint64_t exit_flags; /* of a fault, also one that comes later */
 	int error;           /* of SIM_TO_FAULT */
 };
 
 /* fault.c */
+struct sim_view *gmi_sim_live_view(struct gmem_sim *sim, struct sim_slot *slot);
 void gmi_sim_resolve(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, bool write,
 		     enum sim_access access, struct sim_target *ret_target);
 int gmi_sim_target_read(struct gmem_sim *sim, const struct sim_target *target, void *to,
@@ -40,6 +42,7 @@ enum sim_pending {
 	PENDING_MMIO_WRITE,
 	PENDING_IO,
 	PENDING_HYPERCALL,
+	PENDING_CERTS,
 };
 
 #define SIM_CHUNK 0x10000u

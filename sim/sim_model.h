@@ -15,6 +15,7 @@
 #include "sim_hugetlb.h"
 #include "sim_profile.h"
 #include "sim_rangemap.h"
+#include "sim_sev.h"
 #include "uapi_kvm.h"
 #include "uapi_rfc.h"
 
@@ -41,6 +42,7 @@ enum sim_kind {
 	SIM_VM,
 	SIM_VCPU,
 	SIM_VIEW,
+	SIM_PSP, /* /dev/sev */
 	SIM_KINDS,
 	SIM_OTHER, /* not the simulator's */
 };
@@ -92,8 +94,10 @@ struct sim_vm {
 	uint64_t generation;      /* of the memslots */
 	struct sim_space space[SIM_SPACES];
 	uint32_t vcpus;
+	uint32_t created_vcpus; /* also those that are gone */
 	uint32_t views;
-	struct sim_vcpu *first_vcpu;
+	struct sim_vcpu *first_vcpu; /* in the order of creation */
+	struct sim_sev sev;
 };
 
 /* The memory. Created with the first file, gone with the last. */
@@ -110,6 +114,7 @@ struct sim_inode {
 	struct sim_rangemap policy;
 	struct sim_rangemap pinned; /* the value counts the pins */
 	struct sim_rangemap poisoned;
+	struct sim_rangemap assigned; /* to a guest, in the RMP */
 
 	struct sim_pool *pool; /* where its huge pages come from, or NULL: all below */
 	uint64_t page_size;
@@ -138,7 +143,9 @@ struct sim_vcpu {
 	atomic_bool interrupted;
 	struct gmi_kvm_run *run;
 	struct sim_script *script;
-	uint8_t *state; /* registers and the like: stored, not used */
+	uint8_t *state;    /* registers and the like; sim_regs.h */
+	bool is_protected; /* the guest alone has its registers now */
+	bool is_debugged;
 	void *cpuid;
 	size_t cpuid_size;
 };
@@ -182,6 +189,7 @@ struct gmem_sim {
 	struct sim_rangemap task_policy; /* keyed by thread id */
 	uint64_t interrupt_after;        /* pages; UINT64_MAX is never */
 	struct sim_pool pool[SIM_POOLS];
+	struct sim_psp psp;
 	_Atomic uint64_t slow_ns; /* that a MiB takes beyond the real time */
 };
 
@@ -226,7 +234,7 @@ int gmi_sim_ioctl(struct gmem_sim *sim, int fd, uint64_t request, uint64_t arg, 
 
 /* vm.c */
 int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type);
-void gmi_sim_free_vm(struct sim_vm *vm);
+void gmi_sim_free_vm(struct gmem_sim *sim, struct sim_vm *vm);
 int gmi_sim_vm_ioctl(struct gmem_sim *sim, struct sim_vm *vm, uint64_t request, uint64_t arg);
 
 /* vcpu.c */
@@ -273,6 +281,7 @@ int gmi_sim_fallocate(struct gmem_sim *sim, struct sim_inode *inode, int mode, i
 		      int64_t size);
 int gmi_sim_allocate(struct gmem_sim *sim, struct sim_inode *inode, uint64_t offset, uint64_t size,
 		     bool interruptible, uint64_t *ret_done);
+bool gmi_sim_page_is_interrupted(struct gmem_sim *sim);
 void gmi_sim_punch(struct sim_inode *inode, uint64_t offset, uint64_t size);
 uint64_t gmi_sim_allocated(struct gmem_sim *sim);
 

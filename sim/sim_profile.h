@@ -20,6 +20,7 @@
 #define SIM_HUGE_2025      (1u << 12) /* the 1G series of May 2025 */
 #define SIM_HUGE_WIP       (1u << 13) /* its working tree of December 2025 */
 #define SIM_ZAP_ALL        (1u << 14) /* deleting a memslot drops all page tables (up to 6.11) */
+#define SIM_SEV            (1u << 15) /* AMD, with the firmware for confidential VMs */
 
 /* One row a simulated kernel. */
 struct sim_profile {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sim_guest.h"
+#include "sim_regs.h"
 
 #define MAX_VCPUS    1024 /* KVM_CAP_MAX_VCPUS */
 #define MAX_VCPU_IDS 4096 /* KVM_CAP_MAX_VCPU_ID */
@@ -41,6 +42,18 @@ static int map_run(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	return 0;
 }
 
+/* In the order of their creation, which is the order of their indices in the kernel. */
+static void append_vcpu(struct sim_vm *vm, struct sim_vcpu *vcpu)
+{
+	struct sim_vcpu **at = &vm->first_vcpu;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = vcpu;
+	vm->vcpus++;
+	vm->created_vcpus++;
+}
+
 int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number)
 {
 	struct sim_vcpu *vcpu;
@@ -64,9 +77,7 @@ int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number
 	vcpu->object.kind = SIM_VCPU;
 	vcpu->vm = vm;
 	vcpu->number = (uint32_t)number;
-	vcpu->next = vm->first_vcpu;
-	vm->first_vcpu = vcpu;
-	vm->vcpus++;
+	append_vcpu(vm, vcpu);
 	gmi_sim_insert(sim, &vcpu->object);
 	return fd;
 }
@@ -102,53 +113,6 @@ void gmi_sim_leave_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	vcpu->busy = false;
 	vcpu->users--;
 	pthread_cond_broadcast(&sim->idle);
-}
-
-#define KVM_GET_MP_STATE 0x8004ae98u
-#define KVM_SET_MP_STATE 0x4004ae99u
-#define KVM_GET_LAPIC    0x8400ae8eu
-#define KVM_SET_LAPIC    0x4400ae8fu
-
-/* State that is kept for the VMM and does nothing. The size is part of the request. */
-static const struct {
-	uint32_t get;
-	uint32_t set;
-	uint32_t offset;
-} blobs[] = {
-	{GMI_KVM_GET_REGS, GMI_KVM_SET_REGS, 0},
-	{GMI_KVM_GET_SREGS, GMI_KVM_SET_SREGS, 0x100},
-	{GMI_KVM_GET_SREGS2, GMI_KVM_SET_SREGS2, 0x300},
-	{GMI_KVM_GET_FPU, GMI_KVM_SET_FPU, 0x500},
-	{GMI_KVM_GET_DEBUGREGS, GMI_KVM_SET_DEBUGREGS, 0x700},
-	{GMI_KVM_GET_XCRS, GMI_KVM_SET_XCRS, 0x800},
-	{KVM_GET_MP_STATE, KVM_SET_MP_STATE, 0xa00},
-	{KVM_GET_LAPIC, KVM_SET_LAPIC, 0xb00},
-	{GMI_KVM_GET_XSAVE, GMI_KVM_SET_XSAVE, 0x1000},
-};
-
-#define STATE_SIZE 0x2000
-
-static size_t size_of(uint64_t request)
-{
-	return request >> 16 & 0x3fff;
-}
-
-/* The request's state, or -ENOTTY where it is about something else. */
-static int blob_ioctl(struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
-{
-	for (size_t i = 0; i < sizeof(blobs) / sizeof(blobs[0]); i++) {
-		if (request != blobs[i].get && request != blobs[i].set)
-			continue;
-		if (!vcpu->state)
-			vcpu->state = calloc(1, STATE_SIZE);
-		if (!vcpu->state)
-			return -ENOMEM;
-		if (request == blobs[i].get)
-			return gmi_sim_copy_out(arg, vcpu->state + blobs[i].offset,
-						size_of(request));
-		return gmi_sim_copy_in(vcpu->state + blobs[i].offset, arg, size_of(request));
-	}
-	return -ENOTTY;
 }
 
 static size_t cpuid_size(uint32_t entries)
@@ -214,6 +178,20 @@ int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg)
 }
 
 #define KVM_SET_SIGNAL_MASK 0x4004ae8bu
+#define KVM_SET_GUEST_DEBUG 0x4048ae9bu
+
+/* struct kvm_guest_debug: bit 0 of the first word enables it. */
+static int set_guest_debug(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	uint32_t debug[18];
+
+	if (gmi_sim_copy_in(debug, arg, sizeof(debug)))
+		return -EFAULT;
+	if (vcpu->is_protected)
+		return -EINVAL;
+	vcpu->is_debugged = debug[0] & 1;
+	return 0;
+}
 
 static int accept_request(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
@@ -231,6 +209,7 @@ static const struct {
 	{GMI_KVM_GET_CPUID2, get_cpuid, 0},
 	{GMI_KVM_SET_TSC_KHZ, accept_request, 0},
 	{KVM_SET_SIGNAL_MASK, accept_request, 0},
+	{KVM_SET_GUEST_DEBUG, set_guest_debug, 0},
 };
 
 static int dispatch(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
@@ -242,7 +221,7 @@ static int dispatch(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t reques
 		    (!requests[i].feature || sim_has(sim, requests[i].feature)))
 			return requests[i].handle(sim, vcpu, arg);
 	}
-	ret = blob_ioctl(vcpu, request, arg);
+	ret = gmi_sim_regs_ioctl(vcpu, request, arg);
 	return ret == -ENOTTY ? -EINVAL : ret;
 }
 

@@ -18,7 +18,7 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type)
 	fd = gmi_sim_new_fd(sim, sim->control_fd, SIM_VM, true, &id);
 	if (fd < 0)
 		return fd;
-	if (type >= 32 || !(sim->profile->vm_types & 1u << type)) {
+	if (type >= 32 || !(gmi_sim_vm_types(sim) & 1u << type)) {
 		close(fd);
 		return -EINVAL;
 	}
@@ -30,12 +30,14 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type)
 	vm->object = (struct sim_object){.kind = SIM_VM, .id = id};
 	vm->type = (uint32_t)type;
 	vm->owner = getpid();
+	gmi_sim_sev_init_vm(sim, vm);
 	gmi_sim_insert(sim, &vm->object);
 	return fd;
 }
 
-void gmi_sim_free_vm(struct sim_vm *vm)
+void gmi_sim_free_vm(struct gmem_sim *sim, struct sim_vm *vm)
 {
+	gmi_sim_sev_free_vm(sim, vm);
 	gmi_sim_free_slots(vm);
 	gmi_sim_rangemap_free(&vm->attributes);
 	gmi_sim_rangemap_free(&vm->mmio);
@@ -59,6 +61,8 @@ static int create_irqchip(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 
 static int set_tsc_khz(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
+	if (vm->created_vcpus)
+		return -EINVAL;
 	vm->tsc_khz = (uint32_t)arg;
 	return 0;
 }

@@ -160,6 +160,11 @@ int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret_stats);
  * @GMEM_SIM_INS:       the other way round
  * @GMEM_SIM_SET:       sets the accumulator to @value
  * @GMEM_SIM_ADD:       adds @value to the 64-bit word at guest address @addr, as one access
+ * @GMEM_SIM_REPORT:    SNP: asks for an attestation report with the 64 bytes at @in (NULL is zeroes);
+ *                      @out, which may be NULL, is a struct gmem_sim_report. Certificates are to go to
+ *                      the @value pages at guest address @addr. Refused, the vCPU's
+ *                      @hypercall_result is what SW_EXITINFO2 would be, and the accumulator the pages
+ *                      that the VMM wants
  * @GMEM_SIM_WAIT:      waits until the 64-bit word at @addr is @value or more
  * @GMEM_SIM_JUMP:      goes on with action @value, @args[0] times; 0 is without end
  * @GMEM_SIM_HALT:      KVM_EXIT_HLT; the next KVM_RUN goes on behind it
@@ -185,6 +190,7 @@ enum gmem_sim_op {
 	GMEM_SIM_SHUTDOWN = 13,
 	GMEM_SIM_ADD = 14,
 	GMEM_SIM_WAIT = 15,
+	GMEM_SIM_REPORT = 16,
 	GMEM_SIM_OP_COUNT
 };
 
@@ -432,6 +438,175 @@ int gmem_sim_set_pool(struct gmem_sim *sim, const struct gmem_sim_pool *pool);
  *   -EINVAL  @sim is NULL
  */
 int gmem_sim_slow_down(struct gmem_sim *sim, uint64_t ns);
+
+/* flags of struct gmem_sim_sev */
+#define GMEM_SIM_SEV_SMT     (UINT32_C(1) << 0) /* the host's processors run two threads a core */
+#define GMEM_SIM_SEV_SOCKETS (UINT32_C(1) << 1) /* there is more than one socket */
+#define GMEM_SIM_SEV_OFF     (UINT32_C(1) << 2) /* kvm_amd runs without SEV */
+
+/**
+ * struct gmem_sim_sev - the secure processor of profiles with SEV
+ * @sz:            sizeof(struct gmem_sim_sev), set by the caller
+ * @vmsa_features: what KVM_SEV_INIT2 accepts
+ * @policy_bits:   what KVM_SEV_SNP_LAUNCH_START accepts
+ * @sev_asids:     VMs of type SEV that there may be at a time, below 512
+ * @es_asids:      VMs of types SEV-ES and SNP, below 512
+ * @api_major:     the firmware's interface, at most 255
+ * @api_minor:     the same
+ * @flags:         GMEM_SIM_SEV_… bits
+ * @padding:       0
+ */
+struct gmem_sim_sev {
+	size_t sz;
+	uint64_t vmsa_features;
+	uint64_t policy_bits;
+	uint32_t sev_asids;
+	uint32_t es_asids;
+	uint32_t api_major;
+	uint32_t api_minor;
+	uint32_t flags;
+	uint32_t padding;
+};
+
+/**
+ * gmem_sim_set_sev() - Set up the secure processor
+ * @sim: a simulator
+ * @sev: what it is
+ *
+ * Profiles whose name ends with "-snp" model an AMD machine: types SEV, SEV-ES and SNP of VMs, /dev/sev,
+ * and the firmware as far as launches need it. They want a build with nettle; without, these types are
+ * not offered. Nothing of it was compared with real firmware: UNVERIFIED.
+ *
+ * State:   before the first guest.
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL      a NULL pointer, a wrong @sz, a number or flag that cannot be
+ *   -EBUSY       a guest exists
+ *   -EOPNOTSUPP  the profile has no secure processor, or the build no hashes
+ */
+int gmem_sim_set_sev(struct gmem_sim *sim, const struct gmem_sim_sev *sev);
+
+/**
+ * gmem_sim_get_sev() - Ask what the secure processor is
+ * @sim:     a simulator
+ * @ret_sev: (in: @sz; out) what it is
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL      a NULL pointer or a wrong @sz
+ *   -EOPNOTSUPP  as for gmem_sim_set_sev()
+ */
+int gmem_sim_get_sev(struct gmem_sim *sim, struct gmem_sim_sev *ret_sev);
+
+/**
+ * enum gmem_sim_sev_command - commands of the firmware, by its own numbers
+ *
+ * @GMEM_SIM_SEV_INIT:               at the first KVM_SEV_INIT2
+ * @GMEM_SIM_SEV_ACTIVATE:           KVM_SEV_LAUNCH_START
+ * @GMEM_SIM_SEV_GUEST_STATUS:       KVM_SEV_GUEST_STATUS
+ * @GMEM_SIM_SEV_LAUNCH_START:       KVM_SEV_LAUNCH_START
+ * @GMEM_SIM_SEV_LAUNCH_UPDATE_DATA: KVM_SEV_LAUNCH_UPDATE_DATA
+ * @GMEM_SIM_SEV_LAUNCH_UPDATE_VMSA: KVM_SEV_LAUNCH_UPDATE_VMSA, once a vCPU
+ * @GMEM_SIM_SEV_LAUNCH_MEASURE:     KVM_SEV_LAUNCH_MEASURE
+ * @GMEM_SIM_SEV_LAUNCH_FINISH:      KVM_SEV_LAUNCH_FINISH
+ * @GMEM_SIM_SNP_DECOMMISSION:       after a KVM_SEV_SNP_LAUNCH_START that failed
+ * @GMEM_SIM_SNP_ACTIVATE:           KVM_SEV_SNP_LAUNCH_START
+ * @GMEM_SIM_SNP_GCTX_CREATE:        KVM_SEV_SNP_LAUNCH_START
+ * @GMEM_SIM_SNP_GUEST_REQUEST:      action GMEM_SIM_REPORT
+ * @GMEM_SIM_SNP_LAUNCH_START:       KVM_SEV_SNP_LAUNCH_START
+ * @GMEM_SIM_SNP_LAUNCH_UPDATE:      KVM_SEV_SNP_LAUNCH_UPDATE, once a page; KVM_SEV_SNP_LAUNCH_FINISH,
+ *                                   once a vCPU
+ * @GMEM_SIM_SNP_LAUNCH_FINISH:      KVM_SEV_SNP_LAUNCH_FINISH
+ * @GMEM_SIM_SNP_PAGE_RECLAIM:       after a page that failed; where this fails too, the VM is dead
+ */
+enum gmem_sim_sev_command {
+	GMEM_SIM_SEV_INIT = 0x001,
+	GMEM_SIM_SEV_ACTIVATE = 0x021,
+	GMEM_SIM_SEV_GUEST_STATUS = 0x023,
+	GMEM_SIM_SEV_LAUNCH_START = 0x030,
+	GMEM_SIM_SEV_LAUNCH_UPDATE_DATA = 0x031,
+	GMEM_SIM_SEV_LAUNCH_UPDATE_VMSA = 0x032,
+	GMEM_SIM_SEV_LAUNCH_MEASURE = 0x033,
+	GMEM_SIM_SEV_LAUNCH_FINISH = 0x035,
+	GMEM_SIM_SNP_DECOMMISSION = 0x090,
+	GMEM_SIM_SNP_ACTIVATE = 0x091,
+	GMEM_SIM_SNP_GCTX_CREATE = 0x093,
+	GMEM_SIM_SNP_GUEST_REQUEST = 0x094,
+	GMEM_SIM_SNP_LAUNCH_START = 0x0a0,
+	GMEM_SIM_SNP_LAUNCH_UPDATE = 0x0a1,
+	GMEM_SIM_SNP_LAUNCH_FINISH = 0x0a2,
+	GMEM_SIM_SNP_PAGE_RECLAIM = 0x0c7,
+};
+
+/* A status of gmem_sim_sev_fail(): the processor does not answer, and is dead from then on. */
+#define GMEM_SIM_SEV_TIMEOUT UINT32_MAX
+
+/**
+ * gmem_sim_sev_fail() - Have a command of the firmware fail
+ * @sim:     a simulator
+ * @command: enum gmem_sim_sev_command; 0 takes an earlier wish back
+ * @after:   how many of these commands pass before
+ * @status:  what the firmware answers, not 0, or GMEM_SIM_SEV_TIMEOUT
+ *
+ * Once; a second call replaces the first.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  @sim is NULL, @command is none, @status is 0
+ */
+int gmem_sim_sev_fail(struct gmem_sim *sim, uint32_t command, uint32_t after, uint32_t status);
+
+/**
+ * struct gmem_sim_report - what a guest is told of itself in an attestation report
+ * @sz:                sizeof(struct gmem_sim_report)
+ * @policy:            the guest's policy
+ * @digest:            the launch digest
+ * @digest_size:       its bytes: 48 for SNP, 32 for SEV and SEV-ES
+ * @guest_svn:         of the ID block, as all below but @host_data and @data; 0 without one
+ * @family_id:         its family ID
+ * @image_id:          its image ID
+ * @id_key_digest:     SHA-384 of the key that signed it
+ * @author_key_digest: SHA-384 of the key that signed that key
+ * @has_author_key:    1 where there was one
+ * @padding:           0
+ * @host_data:         of KVM_SEV_SNP_LAUNCH_FINISH
+ * @data:              what the guest gave
+ */
+struct gmem_sim_report {
+	size_t sz;
+	uint64_t policy;
+	uint8_t digest[48];
+	uint32_t digest_size;
+	uint32_t guest_svn;
+	uint8_t family_id[16];
+	uint8_t image_id[16];
+	uint8_t id_key_digest[48];
+	uint8_t author_key_digest[48];
+	uint32_t has_author_key;
+	uint32_t padding;
+	uint8_t host_data[32];
+	uint8_t data[64];
+};
+
+/**
+ * gmem_sim_get_report() - Ask for the report that a guest would get
+ * @sim:        a simulator
+ * @vm_fd:      a VM of type SEV, SEV-ES or SNP whose launch is finished
+ * @data:       64 bytes of the guest's, or NULL for zeroes
+ * @ret_report: (in: @sz; out) the report
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer or a wrong @sz
+ *   -EBADF   @vm_fd is no VM of @sim
+ *   -EAGAIN  the launch is not finished, or there is none
+ */
+int gmem_sim_get_report(struct gmem_sim *sim, int vm_fd, const void *data,
+			struct gmem_sim_report *ret_report);
 
 #ifdef __cplusplus
 }

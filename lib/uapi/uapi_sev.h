@@ -58,6 +58,38 @@ struct gmi_kvm_sev_init {
 	uint32_t pad2[8];
 };
 
+/* The launch of SEV and SEV-ES guests. @handle: in 0 for a new one; out what it became. */
+struct gmi_kvm_sev_launch_start {
+	uint32_t handle;
+	uint32_t policy;
+	uint64_t dh_uaddr;
+	uint32_t dh_len;
+	uint32_t pad0;
+	uint64_t session_uaddr;
+	uint32_t session_len;
+	uint32_t pad1;
+};
+
+/* Encrypts in place what is at @uaddr. */
+struct gmi_kvm_sev_launch_update_data {
+	uint64_t uaddr;
+	uint32_t len;
+	uint32_t pad0;
+};
+
+/* With @len 0 the command fails, and @len is what it needs. */
+struct gmi_kvm_sev_launch_measure {
+	uint64_t uaddr;
+	uint32_t len;
+	uint32_t pad0;
+};
+
+struct gmi_kvm_sev_guest_status {
+	uint32_t handle;
+	uint32_t policy;
+	uint32_t state;
+};
+
 struct gmi_kvm_sev_snp_launch_start {
 	uint64_t policy;
 	uint8_t gosvw[16];
