@@ -46,6 +46,7 @@
 #include <libgmem/listener.h>
 #include <libgmem/prealloc.h>
 #include <libgmem/slot.h>
+#include <libgmem/snp.h>
 #include <libgmem/sys.h>
 #include <libgmem/types.h>
 #include <libgmem/version.h>

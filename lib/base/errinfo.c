@@ -183,6 +183,20 @@ int gmi_at_arg(const char *arg)
 	return record.error;
 }
 
+int gmi_at_fw(uint64_t fw_error)
+{
+	record.fw_error = fw_error;
+	record.valid |= GMEM_ERR_FW;
+	return record.error;
+}
+
+int gmi_error_inherit(int ret)
+{
+	if (ret < 0)
+		record.op = NULL;
+	return ret;
+}
+
 void gmi_error_restore(const struct gmem_errinfo *before)
 {
 	record = *before;

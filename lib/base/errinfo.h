@@ -37,6 +37,10 @@ int gmi_at_gpa(uint64_t gpa, uint64_t size);
 int gmi_at_offset(uint64_t offset, uint64_t size);
 int gmi_at_slot(uint32_t slot_id);
 int gmi_at_arg(const char *arg);
+int gmi_at_fw(uint64_t fw_error);
+
+/* Keeps the record of a public function's failure for the one that called it: returns @ret. */
+int gmi_error_inherit(int ret);
 
 /* Puts back a record that was copied before steps that may fail unseen. */
 void gmi_error_restore(const struct gmem_errinfo *before);

@@ -36,6 +36,7 @@ struct gmem_vm {
 	_Atomic uint64_t bytes_bound;
 
 	_Atomic uint32_t file_count;
+	_Atomic int firmware_fd; /* /dev/sev, which KVM asks for as long as the VM lives; or -1 */
 };
 
 static inline void gmi_vm_lock(struct gmem_vm *vm)
@@ -56,6 +57,11 @@ static inline bool gmi_vm_has(const struct gmem_vm *vm, uint32_t feature)
 
 struct gmem_vm *gmi_vm_get(struct gmem_vm *vm);
 void gmi_vm_put(struct gmem_vm *vm);
+
+/* Keeps a descriptor open until the VM's own is closed; where it has one already, closes @fd. Returns
+ * the one that is kept. */
+int gmi_vm_keep_firmware(struct gmem_vm *vm, int fd);
+int gmi_vm_firmware(struct gmem_vm *vm);
 
 /* gmi_error_call() for an ioctl on the VM: -EIO there means that the VM is dead, -ESTALE. */
 __attribute__((format(printf, 3, 4))) int gmi_vm_error(int error, const char *call,

@@ -41,6 +41,8 @@ static void destroy(struct gmem_vm *vm)
 
 	if (!vm->borrowed && vm->fd >= 0)
 		gmi_ctx_close(ctx, vm->fd);
+	if (gmi_vm_firmware(vm) >= 0)
+		gmi_ctx_close(ctx, gmi_vm_firmware(vm));
 	gmi_slot_free_stuck(vm);
 	gmi_attrs_clear(&vm->attrs);
 	for (int i = 0; i < GMI_ADDRESS_SPACES; i++)
@@ -55,6 +57,21 @@ void gmi_vm_put(struct gmem_vm *vm)
 {
 	if (atomic_fetch_sub_explicit(&vm->refs, 1, memory_order_acq_rel) == 1)
 		destroy(vm);
+}
+
+int gmi_vm_firmware(struct gmem_vm *vm)
+{
+	return atomic_load(&vm->firmware_fd);
+}
+
+int gmi_vm_keep_firmware(struct gmem_vm *vm, int fd)
+{
+	int kept = -1;
+
+	if (atomic_compare_exchange_strong(&vm->firmware_fd, &kept, fd))
+		return fd;
+	gmi_ctx_close(vm->ctx, fd);
+	return kept;
 }
 
 static int check_ids(const struct gmem_ctx *ctx, const struct gmem_vm_opts *opts)
@@ -147,6 +164,7 @@ static struct gmem_vm *make(struct gmem_ctx *ctx, uint32_t vm_type, const struct
 	vm->ctx = gmi_ctx_get(ctx);
 	vm->type = vm_type;
 	vm->fd = -1;
+	atomic_init(&vm->firmware_fd, -1);
 	atomic_init(&vm->refs, 1);
 	gmi_slot_index_init(&vm->slots);
 	vm->bind_lock = gmi_bind_lock_create(&ctx->allocator);
