@@ -82,11 +82,21 @@ int gmi_sim_encrypt_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 	return -EINVAL;
 }
 
+/* Without the hooks of SEV the answer is one: kvm_arch_vm_ioctl(). */
 int gmi_sim_encrypt_region(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	struct gmi_kvm_enc_region region;
 
 	if (gmi_sim_copy_in(&region, arg, sizeof(region)))
 		return -EFAULT;
-	return -ENOTTY;
+	return sim_has(sim, SIM_SEV) ? gmi_sim_register_region(vm, &region) : -ENOTTY;
+}
+
+int gmi_sim_release_region(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
+{
+	struct gmi_kvm_enc_region region;
+
+	if (gmi_sim_copy_in(&region, arg, sizeof(region)))
+		return -EFAULT;
+	return sim_has(sim, SIM_SEV) ? gmi_sim_unregister_region(vm, &region) : -ENOTTY;
 }

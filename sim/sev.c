@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* KVM_MEMORY_ENCRYPT_OP: who may give which command, and the commands around a launch. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "sim_model.h"
 #include "uapi_sev.h"
@@ -34,26 +33,21 @@ void gmi_sim_sev_init_vm(const struct gmem_sim *sim, struct sim_vm *vm)
 	vm->sev.needs_init = sim_has(sim, SIM_SEV) && SEV_TYPES & 1u << vm->type;
 }
 
-static void free_regions(struct sim_sev *sev)
-{
-	while (sev->first_region) {
-		struct sim_region *region = sev->first_region;
-
-		sev->first_region = region->next;
-		free(region);
-	}
-}
-
-/* sev_vm_destroy(): a mirror lets go of its owner, the others end their guest. */
+/*
+ * sev_vm_destroy(): a mirror lets go of its owner, the others end their guest. An ASID that the
+ * firmware does not give back stays in use.
+ */
 void gmi_sim_sev_free_vm(struct gmem_sim *sim, struct sim_vm *vm)
 {
-	free_regions(&vm->sev);
+	bool is_leaked = gmi_sim_is_snp(vm) && gmi_sim_snp_decommission(sim, vm);
+
+	gmi_sim_free_regions(vm);
 	if (vm->sev.owner) {
 		vm->sev.owner->sev.mirrors--;
 		return;
 	}
 	gmi_sim_guest_free(sim, vm->sev.guest);
-	if (vm->sev.is_active)
+	if (vm->sev.is_active && !is_leaked)
 		gmi_sim_asid_free(sim, vm->sev.asid);
 }
 

@@ -237,8 +237,10 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type);
 void gmi_sim_free_vm(struct gmem_sim *sim, struct sim_vm *vm);
 int gmi_sim_vm_ioctl(struct gmem_sim *sim, struct sim_vm *vm, uint64_t request, uint64_t arg);
 
-/* vcpu.c */
+/* cpuid.c */
 int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg);
+
+/* vcpu.c */
 int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number);
 void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 uint64_t gmi_sim_run_offset(const struct sim_vcpu *vcpu);
@@ -323,5 +325,6 @@ int gmi_sim_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
 int gmi_sim_enable_cap(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
 int gmi_sim_encrypt_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
 int gmi_sim_encrypt_region(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
+int gmi_sim_release_region(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
 
 #endif

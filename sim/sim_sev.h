@@ -119,6 +119,12 @@ uint32_t gmi_sim_vm_types(const struct gmem_sim *sim);
 /* Every handler of a command gets it as it stands in the simulator; the caller writes it back. */
 typedef int sim_sev_fn(struct gmem_sim *sim, struct sim_vm *vm, struct gmi_kvm_sev_cmd *cmd);
 
+/* sev_region.c: the host's memory that guests pin */
+struct gmi_kvm_enc_region;
+int gmi_sim_register_region(struct sim_vm *vm, const struct gmi_kvm_enc_region *range);
+int gmi_sim_unregister_region(struct sim_vm *vm, const struct gmi_kvm_enc_region *range);
+void gmi_sim_free_regions(struct sim_vm *vm);
+
 /* sev_launch.c: SEV and SEV-ES */
 sim_sev_fn gmi_sim_sev_launch_start;
 sim_sev_fn gmi_sim_sev_launch_update_data;

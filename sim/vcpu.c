@@ -155,26 +155,10 @@ static int get_cpuid(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 	return gmi_sim_copy_out(arg, vcpu->cpuid, vcpu->cpuid_size);
 }
 
-/* A minimal processor: 64-bit, one thread, a page-sized answer to the set-up code of VMMs. */
-int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg)
+/* AMD has commands for VMs alone: kvm_arch_vcpu_ioctl(). */
+static int no_vcpu_commands(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
-	const struct gmi_kvm_cpuid_entry2 entries[] = {
-		{.function = 0, .eax = 1, .ebx = 0x656d6d67, .ecx = 0x6d697300, .edx = 0x676d656d},
-		{.function = 1, .eax = 0x600, .ecx = 1u << 31, .edx = 0x078bfbff},
-		{.function = 0x80000000, .eax = 0x80000008},
-		{.function = 0x80000001, .edx = 1u << 29 | 1u << 20},
-		{.function = 0x80000008, .eax = 48u << 8 | sim->profile->gpa_bits},
-	};
-	struct gmi_kvm_cpuid2 head;
-
-	if (gmi_sim_copy_in(&head, arg, sizeof(head)))
-		return -EFAULT;
-	if (head.nent < sizeof(entries) / sizeof(entries[0]))
-		return -E2BIG;
-	head.nent = sizeof(entries) / sizeof(entries[0]);
-	if (gmi_sim_copy_out(arg, &head, sizeof(head)))
-		return -EFAULT;
-	return gmi_sim_copy_out(arg + sizeof(head), entries, sizeof(entries));
+	return -ENOTTY;
 }
 
 #define KVM_SET_SIGNAL_MASK 0x4004ae8bu
@@ -210,6 +194,7 @@ static const struct {
 	{GMI_KVM_SET_TSC_KHZ, accept_request, 0},
 	{KVM_SET_SIGNAL_MASK, accept_request, 0},
 	{KVM_SET_GUEST_DEBUG, set_guest_debug, 0},
+	{GMI_KVM_MEMORY_ENCRYPT_OP, no_vcpu_commands, SIM_SEV},
 };
 
 static int dispatch(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)

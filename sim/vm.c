@@ -100,7 +100,7 @@ static const struct {
 	{GMI_RFC_LINK2_LINK_GUEST_MEMFD, gmi_sim_link_gmem, SIM_LINK},
 	{GMI_KVM_MEMORY_ENCRYPT_OP, gmi_sim_encrypt_op, 0},
 	{GMI_KVM_MEMORY_ENCRYPT_REG_REGION, gmi_sim_encrypt_region, 0},
-	{GMI_KVM_MEMORY_ENCRYPT_UNREG_REGION, gmi_sim_encrypt_region, 0},
+	{GMI_KVM_MEMORY_ENCRYPT_UNREG_REGION, gmi_sim_release_region, 0},
 	{GMI_KVM_CREATE_IRQCHIP, create_irqchip, 0},
 	{GMI_KVM_SET_TSC_KHZ, set_tsc_khz, 0},
 	{GMI_KVM_GET_TSC_KHZ, get_tsc_khz, 0},
