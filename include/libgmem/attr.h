@@ -102,6 +102,7 @@ struct gmem_convert_opts {
  *                policy, a descriptor missing for pre-faulting
  *   -E2BIG       a member that this build does not know is not zero
  *   -ENOENT      a part of the range is not bound, without GMEM_CONVERT_UNBOUND
+ *   -EPERM       a part is bound from a file that was linked without GMEM_RIGHT_CONVERT
  *   -EOPNOTSUPP  this VM cannot convert, a bound part has no file for private memory, or no
  *                pre-faulting
  *   -EAGAIN      pages are pinned by someone still; the record's @offset names the first

@@ -240,6 +240,7 @@ int gmem_file_unmap(struct gmem_file *file, void *addr, uint64_t size);
  *
  * Return: 0, or -errno:
  *   -EINVAL      a NULL pointer, or a range unaligned, empty or outside the file
+ *   -EPERM       the file was linked without GMEM_RIGHT_POPULATE
  *   -EINTR       a signal arrived
  *   -ENOMEM, -ENOSPC  no memory left; note that the kernel may kill the process instead
  */
@@ -251,15 +252,20 @@ int gmem_file_populate(struct gmem_file *file, uint64_t offset, uint64_t size, u
  * @offset: bytes, a multiple of GMEM_PAGE_SIZE
  * @size:   bytes, a multiple of GMEM_PAGE_SIZE, inside the file
  *
- * The data is gone, for guests and host alike; the next touch finds zeros. Whether a page is
- * private or shared does not change.
+ * The data is gone, for guests and host alike and in every VM on the inode; the next touch finds
+ * zeros. Whether a page is private or shared does not change. Listeners of other VMs on the inode
+ * are told to unmap what is shared of it before and to map it after; listeners of the file's own VM
+ * are not told.
  *
  * Threads: safe with everything; a guest that uses the range meanwhile sees old data or zeros.
  * Kernel:  fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) (6.8).
  *
  * Return: 0, or -errno:
  *   -EINVAL      a NULL pointer, or a range unaligned, empty or outside the file
+ *   -EPERM       the file was linked without GMEM_RIGHT_PUNCH
  *   -EINTR       a signal arrived; a part may be freed already, and doing it again is harmless
+ *   other        what a listener of another VM answered: to unmap, and nothing was freed; to map
+ *                again, and the pages are freed
  */
 int gmem_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size);
 

@@ -13,8 +13,9 @@
  *   gmem_file   one VM's view of an inode that owns guest memory                          (file.h)
  *   gmem_slot   a range of guest addresses bound to memory                                (slot.h)
  *
- * And beside them: memory that is ready ahead (prealloc.h), plans for large pages (layout.h), the
- * host's pools of huge pages (hugetlb.h).
+ * And beside them: a second VM on the same memory (link.h), a new VM object for a guest that reboots
+ * (reboot.h), memory that is ready ahead (prealloc.h), plans for large pages (layout.h), the host's
+ * pools of huge pages (hugetlb.h).
  *
  * The pieces can be used one at a time: a VMM that keeps its own memslots borrows its VM to libgmem
  * and adopts the ranges that it has bound.
@@ -45,6 +46,7 @@
 #include <libgmem/link.h>
 #include <libgmem/listener.h>
 #include <libgmem/prealloc.h>
+#include <libgmem/reboot.h>
 #include <libgmem/slot.h>
 #include <libgmem/snp.h>
 #include <libgmem/sys.h>

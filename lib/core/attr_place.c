@@ -28,6 +28,20 @@ void gmi_attrs_clear(struct gmi_attrs *attrs)
 	gmi_attrmap_destroy(attrs->wished);
 }
 
+static void swap(struct gmi_attrmap **a, struct gmi_attrmap **b)
+{
+	struct gmi_attrmap *map = *a;
+
+	*a = *b;
+	*b = map;
+}
+
+void gmi_attrs_swap(struct gmi_attrs *a, struct gmi_attrs *b)
+{
+	swap(&a->map, &b->map);
+	swap(&a->wished, &b->wished);
+}
+
 /* VMs with private memory have one address space (x86.c, kvm_arch_nr_memslot_as_ids()). */
 struct gmi_part gmi_part_in(const struct gmi_rangemap *slots, uint64_t gpa, uint64_t end)
 {
@@ -101,6 +115,19 @@ int gmi_attr_check_state(uint32_t to)
 	if (to != GMEM_PRIVATE && to != GMEM_SHARED)
 		return gmi_error_arg("to", "%u is neither GMEM_PRIVATE nor GMEM_SHARED", to);
 	return 0;
+}
+
+int gmi_attr_copy_wishes(struct gmem_vm *to, struct gmem_vm *from, uint64_t gpa, uint64_t size)
+{
+	struct gmi_attrmap_run run;
+	int ret = gmi_attrmap_set(to->attrs.wished, gpa, size, GMEM_PRIVATE);
+
+	for (uint64_t at = gpa;
+	     !ret && gmi_attrmap_next_run(from->attrs.map, at, gpa + size, &run) > 0;
+	     at = run.start + run.size)
+		ret = gmi_attrmap_set(to->attrs.map, run.start, run.size,
+				      (enum gmem_state)run.state);
+	return ret ? gmi_error_memory() : 0;
 }
 
 /* A wish that cannot be forgotten for want of memory is merely wished again. */

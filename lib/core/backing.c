@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "alloc.h"
 #include "core_slot.h"
 #include "errinfo.h"
 #include "pool.h"
@@ -11,6 +12,14 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008u /* Linux 6.3 */
 #endif
+
+/* A mapping of libgmem's, and the memfd behind it if there is one: of all ranges that have it. */
+struct gmi_backing {
+	atomic_uint refs;
+	void *addr;
+	uint64_t size;
+	int fd;
+};
 
 enum backing {
 	BACKING_NONE,
@@ -102,31 +111,72 @@ static int make_memfd(struct gmem_slot *slot)
 	return ret ? fail_map(slot, ret) : 0;
 }
 
-int gmi_backing_make(struct gmem_slot *slot, uint32_t wish)
+int gmi_backing_prepare(struct gmem_slot *slot, uint32_t wish)
 {
-	enum backing backing = choose(slot, wish);
-	int ret = 0;
+	if (choose(slot, wish) == BACKING_NONE)
+		return 0;
+	slot->backing = gmi_zalloc(&slot->vm->ctx->allocator, sizeof(*slot->backing));
+	if (!slot->backing)
+		return gmi_error_memory();
+	atomic_init(&slot->backing->refs, 1);
+	slot->backing->fd = -1;
+	return 0;
+}
 
-	if (backing == BACKING_FILE)
-		ret = map_file(slot);
-	else if (backing == BACKING_MEMFD)
-		ret = make_memfd(slot);
-	else if (!slot->hva && slot->backing_page > GMEM_PAGE_SIZE)
-		ret = gmi_error_arg("backing_page", "no shared backing is made for this range");
-	if (!ret && backing != BACKING_NONE)
-		slot->flags |= GMEM_SLOT_OWN_HVA;
+static void fill_record(struct gmem_slot *slot)
+{
+	slot->backing->addr = slot->hva;
+	slot->backing->size = slot->gpa.size;
+	slot->backing->fd = slot->backing_fd;
+	slot->flags |= GMEM_SLOT_OWN_HVA;
+}
+
+static int make(struct gmem_slot *slot, enum backing backing)
+{
+	int ret = backing == BACKING_FILE ? map_file(slot) : make_memfd(slot);
+
+	fill_record(slot);
 	if (ret)
 		gmi_backing_free(slot);
 	return ret;
 }
 
+int gmi_backing_make(struct gmem_slot *slot, uint32_t wish)
+{
+	enum backing backing = choose(slot, wish);
+
+	if (backing != BACKING_NONE)
+		return make(slot, backing);
+	if (!slot->hva && slot->backing_page > GMEM_PAGE_SIZE)
+		return gmi_error_arg("backing_page", "no shared backing is made for this range");
+	return 0;
+}
+
+static void put(const struct gmem_ctx *ctx, struct gmi_backing *backing)
+{
+	if (atomic_fetch_sub_explicit(&backing->refs, 1, memory_order_acq_rel) > 1)
+		return;
+	if (backing->addr)
+		gmi_ctx_munmap(ctx, backing->addr, backing->size);
+	if (backing->fd >= 0)
+		gmi_ctx_close(ctx, backing->fd);
+	gmi_free(&ctx->allocator, backing);
+}
+
 void gmi_backing_free(struct gmem_slot *slot)
 {
-	const struct gmem_ctx *ctx = slot->vm->ctx;
-
-	if (slot->flags & GMEM_SLOT_OWN_HVA)
-		gmi_ctx_munmap(ctx, slot->hva, slot->gpa.size);
-	if (slot->backing_fd >= 0)
-		gmi_ctx_close(ctx, slot->backing_fd);
+	if (slot->backing)
+		put(slot->vm->ctx, slot->backing);
+	slot->backing = NULL;
 	slot->backing_fd = -1;
+}
+
+void gmi_backing_share(struct gmem_slot *slot, const struct gmem_slot *from)
+{
+	atomic_fetch_add_explicit(&from->backing->refs, 1, memory_order_relaxed);
+	slot->backing = from->backing;
+	slot->hva = from->hva;
+	slot->backing_fd = from->backing_fd;
+	slot->is_anonymous = from->is_anonymous;
+	slot->flags |= GMEM_SLOT_OWN_HVA;
 }

@@ -62,29 +62,29 @@ void gmi_bind_lock_give(struct gmi_bind_lock *lock)
 	pthread_mutex_unlock(&root_of(lock)->mutex);
 }
 
-/* True where both were roots, and one leads to the other now. */
-static bool join(struct gmi_bind_lock *a, struct gmi_bind_lock *b)
+/* Two at a time are taken by address. True where both were roots, and one leads to the other now. */
+static bool join(struct gmi_bind_lock *into, struct gmi_bind_lock *lock)
 {
-	struct gmi_bind_lock *low = a < b ? a : b;
-	struct gmi_bind_lock *high = a < b ? b : a;
+	struct gmi_bind_lock *low = into < lock ? into : lock;
+	struct gmi_bind_lock *high = into < lock ? lock : into;
 	bool are_roots;
 
 	pthread_mutex_lock(&low->mutex);
 	pthread_mutex_lock(&high->mutex);
 	are_roots = !parent_of(low) && !parent_of(high);
 	if (are_roots) {
-		atomic_fetch_add_explicit(&low->refs, 1, memory_order_relaxed);
-		atomic_store_explicit(&high->parent, low, memory_order_release);
+		atomic_fetch_add_explicit(&into->refs, 1, memory_order_relaxed);
+		atomic_store_explicit(&lock->parent, into, memory_order_release);
 	}
 	pthread_mutex_unlock(&high->mutex);
 	pthread_mutex_unlock(&low->mutex);
 	return are_roots;
 }
 
-void gmi_bind_lock_merge(struct gmi_bind_lock *a, struct gmi_bind_lock *b)
+void gmi_bind_lock_merge(struct gmi_bind_lock *into, struct gmi_bind_lock *lock)
 {
 	do {
-		a = root_of(a);
-		b = root_of(b);
-	} while (a != b && !join(a, b));
+		into = root_of(into);
+		lock = root_of(lock);
+	} while (into != lock && !join(into, lock));
 }

@@ -29,7 +29,7 @@ void gmi_bind_lock_put(struct gmi_bind_lock *lock);
 void gmi_bind_lock_take(struct gmi_bind_lock *lock);
 void gmi_bind_lock_give(struct gmi_bind_lock *lock);
 
-/* Neither may be held. */
-void gmi_bind_lock_merge(struct gmi_bind_lock *a, struct gmi_bind_lock *b);
+/* @lock leads to @into then, which stays as long as @lock does. Neither may be held. */
+void gmi_bind_lock_merge(struct gmi_bind_lock *into, struct gmi_bind_lock *lock);
 
 #endif

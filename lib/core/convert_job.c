@@ -12,6 +12,7 @@
 #include "kvm_call.h"
 #include "range.h"
 #include "uapi_kvm.h"
+#include "views.h"
 
 #define DEFAULT_ATTEMPTS 10
 #define DEFAULT_SLICE    (UINT64_C(256) << 20)
@@ -121,26 +122,59 @@ static int convert_to(struct gmi_job *job, struct gmi_step *step, uint32_t to)
 	return ret;
 }
 
-static int tell_unmap(const struct gmi_job *job, const struct gmi_part *part)
+static int tell_own(const struct gmi_job *job, const struct gmi_part *part, bool map)
 {
-	return job->is_binding ? 0 : gmi_listeners_unmap(part);
+	if (job->is_binding)
+		return 0;
+	return map ? gmi_listeners_map(part) : gmi_listeners_unmap(part);
 }
 
-static int tell_map(const struct gmi_job *job, const struct gmi_part *part)
+/* In place the state is the inode's: other VMs on it have listeners too. */
+static int tell_others(const struct gmi_job *job, const struct gmi_step *step, bool map)
 {
-	return job->is_binding ? 0 : gmi_listeners_map(part);
+	struct gmem_range offsets = {.start = step->place.start, .size = step->part.size};
+	struct gmem_file *file;
+	struct gmi_part refused;
+
+	if (job->vm->attrs.mechanism != GMI_CONVERT_INPLACE)
+		return 0;
+	file = step->part.slot->file;
+	return map ? gmi_views_map(file, offsets, &refused)
+		   : gmi_views_unmap(file, offsets, &refused);
+}
+
+static int tell(const struct gmi_job *job, const struct gmi_step *step, bool map)
+{
+	int ret = tell_own(job, &step->part, map);
+
+	if (ret)
+		return ret;
+	ret = tell_others(job, step, map);
+	if (ret)
+		tell_own(job, &step->part, !map);
+	return ret;
+}
+
+static int tell_unmap(const struct gmi_job *job, const struct gmi_step *step)
+{
+	return tell(job, step, false);
+}
+
+static int tell_map(const struct gmi_job *job, const struct gmi_step *step)
+{
+	return tell(job, step, true);
 }
 
 /* Unmapped before the kernel is asked: a page that a device pins cannot become private. */
 static int to_private(struct gmi_job *job, struct gmi_step *step)
 {
-	int ret = tell_unmap(job, &step->part);
+	int ret = tell_unmap(job, step);
 
 	if (ret)
 		return gmi_listener_error(ret, &step->part);
 	ret = convert_to(job, step, GMEM_PRIVATE);
 	if (ret)
-		tell_map(job, &step->part);
+		tell_map(job, step);
 	return ret;
 }
 
@@ -151,7 +185,7 @@ static int to_shared(struct gmi_job *job, struct gmi_step *step)
 
 	if (ret)
 		return ret;
-	refused = tell_map(job, &step->part);
+	refused = tell_map(job, step);
 	if (!refused)
 		return 0;
 	if (!convert_to(job, step, GMEM_PRIVATE))

@@ -7,6 +7,8 @@
 
 #include "core_file.h"
 
+struct gmi_backing;
+
 /* Once the range is bound, bind_lock guards @live and all from @is_anonymous on; the rest is constant. */
 struct gmem_slot {
 	struct gmem_vm *vm;     /* a reference */
@@ -14,9 +16,10 @@ struct gmem_slot {
 	uint32_t flags;         /* GMEM_SLOT_…, as in struct gmem_slot_info */
 	uint32_t address_space;
 	uint32_t slot_id;
-	uint32_t slot_count; /* memslots that the range is made of */
-	uint32_t live;       /* of them KVM has the first @live */
-	int backing_fd;      /* memfd behind @hva, or -1 */
+	uint32_t slot_count;         /* memslots that the range is made of */
+	uint32_t live;               /* of them KVM has the first @live */
+	int backing_fd;              /* memfd behind @hva, or -1; @backing's */
+	struct gmi_backing *backing; /* a reference to @hva where it is libgmem's, or NULL */
 	struct gmem_range gpa;
 	uint64_t offset;
 	void *hva;
@@ -46,9 +49,23 @@ int gmi_slot_delete_memslots(struct gmem_slot *slot);
 /* Deletes what it can, without a record. */
 void gmi_slot_drop_memslots(struct gmem_slot *slot);
 
-/* backing.c: @hva of a range whose caller gave none. 0 or -errno with a record. */
+/* backing.c: @hva of a range whose caller gave none; first the memory for it. 0 or -errno with a record. */
+int gmi_backing_prepare(struct gmem_slot *slot, uint32_t wish);
 int gmi_backing_make(struct gmem_slot *slot, uint32_t wish);
 void gmi_backing_free(struct gmem_slot *slot);
+
+/* The same memory for a range of another VM. */
+void gmi_backing_share(struct gmem_slot *slot, const struct gmem_slot *from);
+
+/*
+ * slot.c: binds in @vm what @old is in another: the same addresses and ids, @file (or NULL) in place
+ * of its file, and its backing as far as that is not the file's. 0 or -errno with a record.
+ */
+int gmi_slot_bind_like(struct gmem_vm *vm, const struct gmem_slot *old, struct gmem_file *file,
+		       struct gmem_slot **ret_slot);
+
+/* slot.c: unbinds, whatever it takes: what KVM does not let go of ends with the VM. */
+void gmi_slot_give_up(struct gmem_slot *slot);
 
 /* slot.c: frees what a VM that is gone had left in @stuck. */
 void gmi_slot_free_stuck(struct gmem_vm *vm);

@@ -37,6 +37,7 @@ struct gmem_vm {
 
 	_Atomic uint32_t file_count;
 	_Atomic int firmware_fd; /* /dev/sev, which KVM asks for as long as the VM lives; or -1 */
+	struct gmem_vm *mirrors; /* a reference to the VM whose context it has too; bind_lock */
 };
 
 static inline void gmi_vm_lock(struct gmem_vm *vm)

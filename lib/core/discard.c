@@ -9,6 +9,7 @@
 #include "core_attr.h"
 #include "errinfo.h"
 #include "range.h"
+#include "views.h"
 
 /* gmem_discard_drain() lets conversions in after so many bytes. */
 #define DRAIN_STEP (UINT64_C(2) << 20)
@@ -109,8 +110,13 @@ static int discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t 
 	return gmi_sys_fallocate(sys, slot->backing_fd, HOLE, delta, size);
 }
 
+/* Another VM on the inode may have its data where this one has nothing any more. */
 static int discard_private_side(struct gmem_slot *slot, uint64_t delta, uint64_t size)
 {
+	struct gmem_range offsets = {.start = slot->offset + delta, .size = size};
+
+	if (gmi_views_need(slot->file, offsets))
+		return -EBUSY;
 	return gmi_sys_fallocate(&slot->vm->ctx->sys, slot->file->fd, HOLE, slot->offset + delta,
 				 size);
 }
@@ -279,6 +285,25 @@ uint64_t gmi_discard_map_bytes(const struct gmem_slot *slot)
 {
 	return (slot->stale ? gmi_attrmap_footprint(slot->stale) : 0) +
 	       (slot->pending ? gmi_attrmap_footprint(slot->pending) : 0);
+}
+
+static void swap_maps(struct gmi_attrmap **a, struct gmi_attrmap **b)
+{
+	struct gmi_attrmap *map = *a;
+
+	*a = *b;
+	*b = map;
+}
+
+void gmi_discard_inherit(struct gmem_slot *to, struct gmem_slot *from)
+{
+	uint64_t to_pending = gmi_discard_pending_bytes(to);
+	uint64_t from_pending = gmi_discard_pending_bytes(from);
+
+	swap_maps(&to->stale, &from->stale);
+	swap_maps(&to->pending, &from->pending);
+	to->vm->attrs.pending += from_pending - to_pending;
+	from->vm->attrs.pending += to_pending - from_pending;
 }
 
 void gmi_discard_forget(struct gmem_slot *slot)

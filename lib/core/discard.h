@@ -26,6 +26,9 @@ uint64_t gmi_discard_stale_bytes(const struct gmem_slot *slot);
 uint64_t gmi_discard_pending_bytes(const struct gmem_slot *slot);
 uint64_t gmi_discard_map_bytes(const struct gmem_slot *slot);
 
+/* Exchanges what is stale between two ranges of one size with two backings, the same ones. */
+void gmi_discard_inherit(struct gmem_slot *to, struct gmem_slot *from);
+
 /* Forgets what was stale in a range that is not bound any more. With bind_lock. */
 void gmi_discard_forget(struct gmem_slot *slot);
 

@@ -12,6 +12,7 @@
 #include "inode.h"
 #include "opts.h"
 #include "range.h"
+#include "views.h"
 
 /* Small enough that a signal is answered in some milliseconds, large enough to cost no call. */
 #define POPULATE_PIECE (UINT64_C(16) << 20)
@@ -172,11 +173,12 @@ GMEM_API int gmem_file_unmap(struct gmem_file *file, void *addr, uint64_t size)
 int gmi_file_check_right(const struct gmem_file *file, uint32_t right)
 {
 	static const char *const verbs[] = {"punch", "populate", "convert", "write to"};
+	uint32_t denied = file->denied & right;
 
-	if (!(file->denied & right))
+	if (!denied)
 		return 0;
 	return gmi_error(-EPERM, "the file was linked without the right to %s the memory",
-			 verbs[__builtin_ctz(right)]);
+			 verbs[__builtin_ctz(denied)]);
 }
 
 static int populate(struct gmem_file *file, uint64_t offset, uint64_t size, uint64_t *done)
@@ -240,6 +242,41 @@ static void drop_mappings(struct gmem_file *file, struct gmem_range range)
 	gmi_vm_unlock(file->vm);
 }
 
+static int fail_refused(const struct gmi_part *part, int ret, uint64_t offset, uint64_t size)
+{
+	gmi_error(ret > 0 ? -EINVAL : ret, "a listener of another VM on the memory refused (%s)",
+		  gmi_error_name(ret > 0 ? -EINVAL : ret));
+	gmi_at_gpa(part->gpa, part->size);
+	return gmi_at_offset(offset, size);
+}
+
+static int punch_hole(struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	int ret = gmi_sys_fallocate(&file->vm->ctx->sys, file->fd,
+				    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
+
+	if (ret) {
+		gmi_error_call(ret, "fallocate", "the pages could not be freed");
+		return gmi_at_offset(offset, size);
+	}
+	return 0;
+}
+
+/* Devices of the other VMs let go of the pages that go, and take the new ones. With the bind lock. */
+static int punch_told(struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	struct gmem_range offsets = {.start = offset, .size = size};
+	struct gmi_part part;
+	int ret = gmi_views_unmap(file, offsets, &part);
+	int refused;
+
+	if (ret)
+		return fail_refused(&part, ret, offset, size);
+	ret = punch_hole(file, offset, size);
+	refused = gmi_views_map(file, offsets, &part);
+	return ret || !refused ? ret : fail_refused(&part, refused, offset, size);
+}
+
 static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
 {
 	int ret = check_range(file, offset, size);
@@ -249,13 +286,12 @@ static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
 	if (ret)
 		return ret;
 	drop_mappings(file, (struct gmem_range){.start = offset, .size = size});
-	ret = gmi_sys_fallocate(&file->vm->ctx->sys, file->fd,
-				FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size);
-	if (ret) {
-		gmi_error_call(ret, "fallocate", "the pages could not be freed");
-		return gmi_at_offset(offset, size);
-	}
-	return 0;
+	if (!file->inode)
+		return punch_hole(file, offset, size);
+	gmi_vm_lock(file->vm);
+	ret = punch_told(file, offset, size);
+	gmi_vm_unlock(file->vm);
+	return ret;
 }
 
 GMEM_API int gmem_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size)

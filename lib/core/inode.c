@@ -193,7 +193,7 @@ int gmi_inode_join(struct gmem_file *file, enum gmi_inode_role role)
 	pthread_mutex_unlock(&ctx->inode_lock);
 	if (!other)
 		return ret;
-	gmi_bind_lock_merge(file->vm->bind_lock, other->bind_lock);
+	gmi_bind_lock_merge(other->bind_lock, file->vm->bind_lock);
 	gmi_vm_put(other);
 	return ret;
 }

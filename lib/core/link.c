@@ -118,14 +118,20 @@ static int make(struct gmem_vm *dst, const struct gmi_link_source *source,
 	return ret;
 }
 
+/* A view of a view would keep the VM between them too, for nothing. */
+static struct gmem_file *origin_of(struct gmem_file *file)
+{
+	return file->source ? file->source : file;
+}
+
 int gmi_file_link(struct gmem_vm *dst, struct gmem_file *src, const struct gmem_link_opts *opts,
 		  struct gmem_file **ret_file)
 {
 	int ret = gmi_inode_know(src);
 	struct gmi_link_source source = {
-		.file = src,
+		.file = origin_of(src),
 		.fd = src->fd,
-		.vm_type = src->vm->type,
+		.vm_type = origin_of(src)->vm->type,
 		.size = src->size,
 		.flags = src->flags,
 		.raw_flags = src->raw_flags,

@@ -299,16 +299,17 @@ static int check_args(const struct gmem_vm *vm, struct gmem_range gpa,
 	return ret ? ret : gmi_slot_check(vm, gpa, ret_opts);
 }
 
-static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slot_opts *opts,
-		bool adopt, struct gmem_slot **ret_slot)
+static int bind_made(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt,
+		     struct gmem_slot **ret_slot)
 {
-	struct gmem_slot *slot = make(vm, gpa, opts);
-	int ret;
+	struct gmem_vm *vm = slot->vm;
+	int ret = adopt ? 0 : gmi_backing_prepare(slot, opts->flags);
 
-	if (!slot)
-		return gmi_error_memory();
 	gmi_vm_lock(vm);
-	ret = gmi_discard_prepare(slot) ? gmi_error_memory() : act(slot, opts, adopt);
+	if (!ret && gmi_discard_prepare(slot))
+		ret = gmi_error_memory();
+	if (!ret)
+		ret = act(slot, opts, adopt);
 	if (ret)
 		gmi_discard_forget(slot);
 	gmi_vm_unlock(vm);
@@ -319,6 +320,47 @@ static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slo
 	else
 		destroy(slot);
 	return ret;
+}
+
+static int bind(struct gmem_vm *vm, struct gmem_range gpa, const struct gmem_slot_opts *opts,
+		bool adopt, struct gmem_slot **ret_slot)
+{
+	struct gmem_slot *slot = make(vm, gpa, opts);
+
+	return slot ? bind_made(slot, opts, adopt, ret_slot) : gmi_error_memory();
+}
+
+/* A mapping of the old file keeps the old VM; a memfd, and what a view maps, is the same for both. */
+static bool shares_backing(const struct gmem_slot *old, const struct gmem_file *file)
+{
+	return old->backing && (old->backing_fd >= 0 || (file && gmi_file_is_view(file)));
+}
+
+int gmi_slot_bind_like(struct gmem_vm *vm, const struct gmem_slot *old, struct gmem_file *file,
+		       struct gmem_slot **ret_slot)
+{
+	const struct gmem_slot_opts opts = {
+		.sz = sizeof(opts),
+		.flags = GMEM_SLOT_ID | (old->hva ? 0 : GMEM_SLOT_NO_HVA) |
+			 (old->flags & (GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY)),
+		.slot_id = old->slot_id,
+		.address_space = old->address_space,
+		.file = file,
+		.offset = old->offset,
+		.hva = old->backing ? NULL : old->hva,
+		.backing_page = old->backing_page,
+	};
+	struct gmem_slot *slot;
+	int ret = gmi_slot_check(vm, old->gpa, &opts);
+
+	if (ret)
+		return ret;
+	slot = make(vm, old->gpa, &opts);
+	if (!slot)
+		return gmi_error_memory();
+	if (shares_backing(old, file))
+		gmi_backing_share(slot, old);
+	return bind_made(slot, &opts, false, ret_slot);
 }
 
 GMEM_API int gmem_slot_bind(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
@@ -377,6 +419,23 @@ static int unbind(struct gmem_slot *slot)
 	if (!ret || ret == -ESTALE)
 		destroy(slot);
 	return ret;
+}
+
+void gmi_slot_give_up(struct gmem_slot *slot)
+{
+	struct gmem_vm *vm = slot->vm;
+
+	gmi_vm_lock(vm);
+	gmi_listeners_unbind(slot);
+	gmi_slot_drop_memslots(slot);
+	forget_range(slot);
+	if (!slot->live)
+		release_ids(slot);
+	gmi_vm_unlock(vm);
+	if (slot->live)
+		keep_stuck(slot);
+	else
+		destroy(slot);
 }
 
 GMEM_API int gmem_slot_unbind(struct gmem_slot *slot)

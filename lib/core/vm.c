@@ -49,6 +49,8 @@ static void destroy(struct gmem_vm *vm)
 		gmi_slot_ids_clear(&vm->ids[i], &ctx->allocator);
 	gmi_slot_index_clear(&vm->slots, &ctx->allocator);
 	gmi_bind_lock_put(vm->bind_lock);
+	if (vm->mirrors)
+		gmi_vm_put(vm->mirrors);
 	gmi_free(&ctx->allocator, vm);
 	gmi_ctx_put(ctx);
 }

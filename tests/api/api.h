@@ -34,6 +34,10 @@ struct api {
 	void *addr;             /* raw memory of API_SIZE, or NULL */
 	void *mapped;           /* of @file, API_SIZE, or NULL */
 	struct gt_guest *guest; /* of @vm: api_guest() */
+	struct gt_guest *other_guest;
+	struct gmem_replace_info report;
+	bool is_replaced; /* what is bound in @other_vm is libgmem's doing */
+	bool is_dead;     /* @vm */
 	uint64_t done;
 };
 
@@ -66,9 +70,9 @@ struct api_case {
 };
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
-	api_cases_attr[], api_cases_prealloc[], api_cases_link[];
+	api_cases_attr[], api_cases_prealloc[], api_cases_link[], api_cases_reboot[];
 extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr,
-	api_count_prealloc, api_count_link;
+	api_count_prealloc, api_count_link, api_count_reboot;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

@@ -27,6 +27,10 @@ void fixture_close(struct api *api)
 {
 	if (api->guest)
 		gt_guest_destroy(api->guest);
+	if (api->other_guest)
+		gt_guest_destroy(api->other_guest);
+	if (api->is_replaced)
+		EXPECT("unbind", gmem_vm_unbind_all(api->other_vm), 0);
 	gmem_layout_unref(api->layout);
 	gmem_prealloc_unref(api->prealloc);
 	gmem_hugetlb_leave(api->share);
@@ -38,7 +42,7 @@ void fixture_close(struct api *api)
 	gmem_file_unref(api->file);
 	gmem_file_unref(api->other_file);
 	if (api->slot)
-		EXPECT("unbind", gmem_slot_unbind(api->slot), 0);
+		EXPECT("unbind", gmem_slot_unbind(api->slot), api->is_dead ? -ESTALE : 0);
 	if (api->other_slot)
 		EXPECT("unbind", gmem_slot_unbind(api->other_slot), 0);
 	if (api->addr)
@@ -215,7 +219,7 @@ static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
-		       api_count_attr + api_count_prealloc + api_count_link,
+		       api_count_attr + api_count_prealloc + api_count_link + api_count_reboot,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -228,6 +232,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_attr, api_count_attr, run);
 	at = add(tests, at, api_cases_prealloc, api_count_prealloc, run);
 	at = add(tests, at, api_cases_link, api_count_link, run);
+	at = add(tests, at, api_cases_reboot, api_count_reboot, run);
 	*ret_count = at;
 	return tests;
 }
