@@ -18,8 +18,10 @@
  * gmem_snp_fw_text() has words for it.
  *
  * The VMSA steps of a plan are not carried out here: KVM makes the VMSAs itself when the launch
- * ends, one for each vCPU in the order in which the vCPUs were created, and measures them. Create
- * vCPU 0 first, set CPUID before the registers, and leave the registers as KVM resets them.
+ * ends, one for each vCPU in the order in which the vCPUs were created, from the registers that they
+ * have then, and measures them. Create vCPU 0 first and set CPUID before the registers: RDX holds the
+ * vCPU's signature. OVMF starts the other vCPUs at its own reset address, which their VMSA steps tell
+ * (CS base and RIP).
  *
  * After a failed gmem_snp_finish() the VM has to be made anew: KVM encrypts the vCPUs first, and
  * cannot do it twice.
@@ -361,8 +363,8 @@ struct gmem_snp_finish_opts {
  * ID block, algorithms and curves of its keys. The signatures are checked by gmem_snp_id_check()
  * (measure.h), which is better called before.
  *
- * State:   legal once, behind gmem_snp_update(). What is refused with -EINVAL before the kernel was
- *          asked may be repeated; any other failure is the end of this VM.
+ * State:   legal once, behind gmem_snp_update(). What is refused before KVM_SEV_SNP_LAUNCH_FINISH may be
+ *          repeated; a failure of that is the end of this VM, and info's @state says so.
  * Threads: the caller excludes other use of @snp. No vCPU runs.
  * Kernel:  KVM_SEV_SNP_LAUNCH_FINISH (6.11).
  *

@@ -100,6 +100,17 @@ static int check(const struct gmem_snp *snp, const struct gmem_snp_finish_opts *
 	return check_id(snp, opts);
 }
 
+/* KVM looks the number up again, once the vCPUs are encrypted (sev.c, snp_launch_finish()). */
+static int check_firmware(const struct gmem_snp *snp)
+{
+	struct gmem_sys_stat stat;
+	int ret = gmi_sys_fstat(&snp->vm->ctx->sys, snp->sev_fd, &stat);
+
+	return ret ? gmi_error_call(ret, "fstat", "/dev/sev is not open any more as descriptor %d",
+				    snp->sev_fd)
+		   : 0;
+}
+
 static void write_command(const struct gmem_snp_finish_opts *opts,
 			  struct gmi_kvm_sev_snp_launch_finish *finish)
 {
@@ -134,6 +145,8 @@ static int finish(struct gmem_snp *snp, const struct gmem_snp_finish_opts *in)
 		ret = gmi_opts_get(&opts, sizeof(opts), in);
 	if (!ret)
 		ret = check(snp, &opts);
+	if (!ret)
+		ret = check_firmware(snp);
 	if (ret)
 		return ret;
 	write_command(&opts, &command);
