@@ -26,7 +26,7 @@ static const struct leaf {
 		.refused =
 			{
 				[EBX] = 1u << 1,    /* TSC_ADJUST */
-				[EDX] = 0xfc000000, /* SPEC_CTRL to SSBD */
+				[EDX] = 0xfc000000u, /* SPEC_CTRL to SSBD */
 			},
 	},
 	{.first = 0xb, .last = 0xb},

@@ -87,6 +87,8 @@ void signed_block_make(const uint8_t *digest, uint64_t policy, struct signed_blo
 	if (digest)
 		memcpy(made->digest.bytes, digest, 48);
 	memcpy(block.digest, made->digest.bytes, sizeof(block.digest));
+	memset(block.family_id, 0xfa, sizeof(block.family_id));
+	memset(block.image_id, 0x1d, sizeof(block.image_id));
 	MUST(gmem_snp_id_block_build(&block, made->block, NULL) == 0);
 	MUST(gmem_snp_id_key_write(&id.key, key, NULL) == 0);
 	of_block = sign(&id, made->block, sizeof(made->block));
