@@ -42,6 +42,11 @@ static const struct guest guests[] = {
 		.converts = true,
 		.script = script_convert_storm,
 	},
+	{
+		.name = "firmware",
+		.help = "what --launch puts in: run as a script that asks for a report",
+		.is_launched = true,
+	},
 };
 
 #define GUEST_COUNT (sizeof(guests) / sizeof(guests[0]))

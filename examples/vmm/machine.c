@@ -115,6 +115,10 @@ static void lay_out_ram(struct machine *machine, uint64_t mem)
 
 	machine->ram[0].start = machine->boot_size;
 	machine->ram[0].size = low - machine->boot_size;
+	if (machine->launch) {
+		machine->boot_size = 0;
+		machine->ram[0] = (struct gmem_range){0, low};
+	}
 	machine->ram[1].start = HOLE_END;
 	machine->ram[1].size = mem - low;
 	machine->ram_count = mem > low ? 2 : 1;
@@ -153,7 +157,7 @@ static void create_file(struct machine *machine, uint64_t mem)
 	if (machine->is_private) {
 		opts.flags = GMEM_FILE_MMAP;
 		mem -= machine->boot_size;
-	} else if (!machine->guest->converts || machine->is_in_place) {
+	} else if (machine->is_in_place || (!machine->guest->converts && !machine->launch)) {
 		opts.flags = GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED;
 	}
 	fail_if_gmem(gmem_file_create(machine->vm, mem, &opts, &machine->file),
@@ -205,7 +209,10 @@ static void bind_memory(struct machine *machine)
 		bind(machine, range.start, range.size, &opts);
 		opts.offset += range.size;
 	}
-	bind_boot_area(machine);
+	if (machine->launch)
+		launch_bind(machine);
+	else
+		bind_boot_area(machine);
 	report_step("bind it");
 }
 
@@ -228,13 +235,17 @@ static void populate(struct machine *machine)
  */
 static void check_snp(const struct machine *machine, int vm_type)
 {
+	if (machine->launch && machine->kernel.sim)
+		return;
+	if (machine->launch)
+		fail(STATUS_CANNOT, "guests are launched here on simulated kernels");
 	if (vm_type == GMEM_VM_SNP && (!machine->kernel.sim || !machine->guest->converts))
 		fail(STATUS_CANNOT, "SNP guests run here on simulated kernels, as convert-storm");
 }
 
 static void choose_memory(struct machine *machine, int vm_type)
 {
-	bool converts = machine->guest->converts;
+	bool converts = machine->guest->converts || machine->launch;
 	uint32_t type;
 
 	check_snp(machine, vm_type);
@@ -251,6 +262,8 @@ void machine_create(struct machine *machine, const struct options *options)
 	machine->guest = options->guest;
 	kernel_open(&machine->kernel, options->kernel);
 	open_kvm(machine);
+	if (options->is_launched)
+		launch_plan(machine, options);
 	choose_memory(machine, options->vm_type);
 	report_step("probe the kernel");
 
@@ -259,6 +272,8 @@ void machine_create(struct machine *machine, const struct options *options)
 	if (machine->guest->converts)
 		convert_enable(machine);
 	report_step("create the VM");
+	if (machine->launch)
+		launch_begin(machine);
 
 	lay_out_ram(machine, options->mem);
 	if (machine->guest->fills_ram)
@@ -272,7 +287,10 @@ void machine_create(struct machine *machine, const struct options *options)
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		vcpu_create(&machine->vcpus[i], machine, i);
 	report_step("create the vCPUs");
-	guest_load(machine);
+	if (machine->launch)
+		launch_load(machine);
+	else
+		guest_load(machine);
 }
 
 /* In this order for the reader: libgmem's own references would put any order right. */
@@ -282,6 +300,8 @@ void machine_destroy(struct machine *machine)
 
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		vcpu_destroy(&machine->vcpus[i]);
+	if (machine->launch)
+		launch_destroy(machine);
 	for (uint32_t i = 0; i < machine->slot_count; i++)
 		fail_if_gmem(gmem_slot_unbind(machine->slots[i]), "cannot unbind guest memory");
 	gmem_file_unref(machine->file);

@@ -23,6 +23,8 @@ static void usage(FILE *out)
 		"  --vm-type TYPE        default: shared memory; sw-protected: private memory;\n"
 		"                        auto: private where the kernel has it (default);\n"
 		"                        snp: on simulated kernels, with convert-storm\n"
+		"  --launch snp          launch a confidential guest; on simulated kernels\n"
+		"  --firmware FILE       what is launched: an OVMF image with SNP metadata\n"
 		"  --guest NAME          what to run (default memtest):\n");
 	guest_list(out);
 	fprintf(out,
@@ -96,6 +98,28 @@ static int parse_vm_type(const char *value)
 	bad_option("vm-type", value, "not auto, default, sw-protected or snp");
 }
 
+static void set_launch(struct options *options, const char *value)
+{
+	uint32_t vm_type = 0;
+
+	if (!launch_find(value, &vm_type))
+		bad_option("launch", value, "no such technology");
+	options->vm_type = (int)vm_type;
+	options->is_launched = true;
+	options->guest = guest_find("firmware");
+}
+
+/* What goes together. */
+static void check_options(const struct options *options)
+{
+	if (options->is_launched && !options->firmware)
+		fail(STATUS_USAGE, "--launch needs --firmware");
+	if (options->firmware && !options->is_launched)
+		fail(STATUS_USAGE, "--firmware needs --launch");
+	if (options->guest->is_launched != options->is_launched)
+		fail(STATUS_USAGE, "--launch runs guest firmware, and no other does");
+}
+
 static void set_option(struct options *options, int letter, const char *value)
 {
 	switch (letter) {
@@ -116,6 +140,12 @@ static void set_option(struct options *options, int letter, const char *value)
 		if (!options->guest)
 			bad_option("guest", value, "no such guest");
 		break;
+	case 'l':
+		set_launch(options, value);
+		break;
+	case 'f':
+		options->firmware = value;
+		break;
 	case 'h':
 		usage(stdout);
 		exit(STATUS_OK);
@@ -132,6 +162,8 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{"vcpus", required_argument, NULL, 'c'},
 		{"vm-type", required_argument, NULL, 't'},
 		{"guest", required_argument, NULL, 'g'},
+		{"launch", required_argument, NULL, 'l'},
+		{"firmware", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -156,6 +188,8 @@ static void run(const struct options *options)
 		check_memory(machine);
 	if (machine->guest->converts)
 		convert_check_end(machine);
+	if (machine->launch)
+		launch_check(machine);
 	report_features(machine);
 	machine_destroy(machine);
 	free(machine);
@@ -173,6 +207,7 @@ int main(int argc, char **argv)
 	};
 
 	parse_options(&options, argc, argv);
+	check_options(&options);
 	run(&options);
 	return STATUS_OK;
 }

@@ -114,6 +114,8 @@ static uint32_t vm_type_of(const struct machine *machine)
 
 static const char *sharing(const struct machine *machine)
 {
+	if (machine->launch)
+		return "launched: firmware in private memory, RAM is converted as it asks";
 	if (machine->guest->converts)
 		return machine->is_in_place ? "the guest converts its memory in place"
 					    : "the guest converts its memory between two backings";

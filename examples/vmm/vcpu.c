@@ -107,6 +107,10 @@ void vcpu_create(struct vcpu *vcpu, struct machine *machine, uint32_t index)
 	vcpu->run = kernel_mmap(kernel, vcpu->run_size, MAP_SHARED, vcpu->fd);
 	if (machine->guest->converts)
 		convert_open(vcpu);
+	if (machine->launch) {
+		launch_set_up_vcpu(vcpu);
+		return;
+	}
 	if (kernel->sim) {
 		machine->guest->script(vcpu);
 		return;

@@ -27,6 +27,7 @@
 
 struct gmem_sim;
 struct guest;
+struct launch;
 
 struct options {
 	const char *kernel; /* "kvm" or "sim:PROFILE" */
@@ -34,6 +35,8 @@ struct options {
 	uint32_t vcpus;
 	int vm_type; /* enum gmem_vm_type, or VM_TYPE_AUTO */
 	const struct guest *guest;
+	bool is_launched;     /* @vm_type is the technology */
+	const char *firmware; /* with it: the path */
 };
 
 /*
@@ -97,6 +100,7 @@ struct machine {
 	uint32_t ram_count;
 	struct vcpu vcpus[BOOT_MAX_VCPUS];
 	uint32_t vcpu_count;
+	struct launch *launch; /* of a confidential guest, or NULL */
 };
 
 /* A program for the guest, and what a scripted vCPU of the simulated kernel does in its place. */
@@ -106,7 +110,8 @@ struct guest {
 	const uint8_t *image;
 	const uint8_t *image_end;
 	bool fills_ram;
-	bool converts; /* RAM starts shared, and the guest runs in kernel mode, for hypercalls */
+	bool converts;    /* RAM starts shared, and the guest runs in kernel mode, for hypercalls */
+	bool is_launched; /* the firmware of a confidential guest, by --launch; a script alone */
 	void (*script)(struct vcpu *vcpu);
 };
 
@@ -149,6 +154,16 @@ bool convert_exit(struct vcpu *vcpu, int run_error);
 void convert_check_shared(struct vcpu *vcpu, uint64_t gpa);
 void convert_check_private(struct vcpu *vcpu, uint64_t gpa);
 void convert_check_end(struct machine *machine);
+
+/* launch.c, in this order */
+bool launch_find(const char *name, uint32_t *ret_vm_type);
+void launch_plan(struct machine *machine, const struct options *options);
+void launch_bind(struct machine *machine);
+void launch_begin(struct machine *machine);
+void launch_set_up_vcpu(struct vcpu *vcpu);
+void launch_load(struct machine *machine);
+void launch_check(struct machine *machine);
+void launch_destroy(struct machine *machine);
 
 /* check.c */
 void check_memory(struct machine *machine);
