@@ -17,6 +17,7 @@
 extern const uint8_t guest_hello[], guest_hello_end[];
 extern const uint8_t guest_memtest[], guest_memtest_end[];
 extern const uint8_t guest_convert_storm[], guest_convert_storm_end[];
+extern const uint8_t guest_reboot[], guest_reboot_end[];
 
 static const struct guest guests[] = {
 	{
@@ -46,6 +47,15 @@ static const struct guest guests[] = {
 		.name = "firmware",
 		.help = "what --launch puts in: run as a script that asks for a report",
 		.is_launched = true,
+	},
+	{
+		.name = "reboot",
+		.help = "look at all RAM, fill it, reboot; comes with --reboot",
+		.image = guest_reboot,
+		.image_end = guest_reboot_end,
+		.fills_ram = true,
+		.reboots = true,
+		.script = script_reboot,
 	},
 };
 
@@ -95,12 +105,18 @@ static void write_boot_record(struct machine *machine)
 	uint64_t vcpus = machine->vcpu_count;
 	uint64_t regions = machine->ram_count;
 
+	uint64_t kept = machine->keeps && machine->boots;
+
+	memset(record, 0, GMEM_PAGE_SIZE);
+	memcpy(record + BOOT_NUMBER, &machine->boots, sizeof(machine->boots));
+	memcpy(record + BOOT_LAST, &machine->last_boot, sizeof(machine->last_boot));
+	memcpy(record + BOOT_KEPT, &kept, sizeof(kept));
 	memcpy(record + BOOT_VCPUS, &vcpus, sizeof(vcpus));
 	memcpy(record + BOOT_REGIONS, &regions, sizeof(regions));
 	memcpy(record + BOOT_REGION, machine->ram, regions * sizeof(machine->ram[0]));
 }
 
-/* The boot area reads as zero until here: nothing else of it has to be written. */
+/* The boot area is zero or as the boot before left it: all that a guest relies on is written here. */
 void guest_load(struct machine *machine)
 {
 	const struct guest *guest = machine->guest;
@@ -111,5 +127,4 @@ void guest_load(struct machine *machine)
 	write_page_tables(machine);
 	write_boot_record(machine);
 	memcpy(machine->boot + BOOT_PROGRAM, guest->image, size);
-	report_step("load the program");
 }

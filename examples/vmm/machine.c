@@ -11,9 +11,11 @@
 #define HOLE_START (3 * GIB)
 #define HOLE_END   (4 * GIB)
 
-static void open_kvm(struct machine *machine)
+static void open_kvm(struct machine *machine, const struct options *options)
 {
 	GMEM_INIT(gmem_ctx_opts, opts);
+
+	opts.rfc = options->link ? GMEM_RFC_LINK : 0;
 
 	opts.sys = machine->kernel.sys;
 	opts.sys_user = machine->kernel.user;
@@ -73,8 +75,18 @@ static int can_convert(struct gmem_ctx *ctx, uint32_t vm_type, struct gmem_featu
 	return ret_why->state == 1;
 }
 
+/* A new VM can have the old one's memory. */
+static bool can_reuse(struct gmem_ctx *ctx, uint32_t vm_type)
+{
+	GMEM_INIT(gmem_feature_info, info);
+
+	fail_if_gmem(gmem_ctx_mechanism(ctx, vm_type, GMEM_CAPABILITY_LINK, &info),
+		     "cannot probe the kernel");
+	return info.state == 1;
+}
+
 /* Private memory where this kernel has it, else shared memory; or what the user asked for. */
-static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts)
+static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts, bool reuses)
 {
 	static const uint32_t preferred[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP};
 	GMEM_INIT(gmem_feature_info, why);
@@ -86,8 +98,11 @@ static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts)
 
 		if (wanted == VM_TYPE_AUTO ? type == GMEM_VM_SNP : (uint32_t)wanted != type)
 			continue;
-		if (converts ? can_convert(ctx, type, &why) : can_run(ctx, type, &why))
+		if (converts ? can_convert(ctx, type, &why) : can_run(ctx, type, &why)) {
+			if (reuses && wanted == VM_TYPE_AUTO && !can_reuse(ctx, type))
+				continue;
 			return type;
+		}
 	}
 	fail(STATUS_CANNOT, "this kernel cannot run the guest: it lacks %s: %s", why.name,
 	     why.reason);
@@ -168,10 +183,18 @@ static void create_file(struct machine *machine, uint64_t mem)
 static void bind(struct machine *machine, uint64_t gpa, uint64_t size,
 		 const struct gmem_slot_opts *opts)
 {
-	fail_if_gmem(
-		gmem_slot_bind(machine->vm, gpa, size, opts, &machine->slots[machine->slot_count]),
-		"cannot bind guest memory");
-	machine->slot_count++;
+	struct gmem_slot *slot; /* gmem_vm_unbind_all() finds it again */
+
+	fail_if_gmem(gmem_slot_bind(machine->vm, gpa, size, opts, &slot),
+		     "cannot bind guest memory");
+}
+
+void machine_find_boot_area(struct machine *machine)
+{
+	GMEM_INIT(gmem_slot_info, info);
+
+	fail_if_gmem(gmem_slot_lookup(machine->vm, 0, 0, &info), "cannot find the boot area");
+	machine->boot = info.hva;
 }
 
 /*
@@ -183,15 +206,13 @@ static void bind(struct machine *machine, uint64_t gpa, uint64_t size,
 static void bind_boot_area(struct machine *machine)
 {
 	GMEM_INIT(gmem_slot_opts, opts);
-	GMEM_INIT(gmem_slot_info, info);
 
 	if (machine->is_private) {
 		opts.hva = kernel_mmap(&machine->kernel, machine->boot_size,
 				       MAP_PRIVATE | MAP_ANONYMOUS, -1);
 		bind(machine, 0, machine->boot_size, &opts);
 	}
-	fail_if_gmem(gmem_slot_lookup(machine->vm, 0, 0, &info), "cannot find the boot area");
-	machine->boot = info.hva;
+	machine_find_boot_area(machine);
 }
 
 static void bind_memory(struct machine *machine)
@@ -243,13 +264,14 @@ static void check_snp(const struct machine *machine, int vm_type)
 		fail(STATUS_CANNOT, "SNP guests run here on simulated kernels, as convert-storm");
 }
 
-static void choose_memory(struct machine *machine, int vm_type)
+static void choose_memory(struct machine *machine, const struct options *options)
 {
 	bool converts = machine->guest->converts || machine->launch;
+	bool reuses = options->reboots && !options->no_reuse;
 	uint32_t type;
 
-	check_snp(machine, vm_type);
-	type = choose_vm_type(machine->ctx, vm_type, converts);
+	check_snp(machine, options->vm_type);
+	type = choose_vm_type(machine->ctx, options->vm_type, converts, reuses);
 	machine->vm_type = type;
 	machine->is_private =
 		!converts && gmem_has_feature(machine->ctx, type, GMEM_FEATURE_PRIVATE) == 1;
@@ -257,16 +279,8 @@ static void choose_memory(struct machine *machine, int vm_type)
 		gmem_has_feature(machine->ctx, type, GMEM_FEATURE_CONVERT_INPLACE) == 1;
 }
 
-void machine_create(struct machine *machine, const struct options *options)
+void machine_create_vm(struct machine *machine, const struct options *options)
 {
-	machine->guest = options->guest;
-	kernel_open(&machine->kernel, options->kernel);
-	open_kvm(machine);
-	if (options->is_launched)
-		launch_plan(machine, options);
-	choose_memory(machine, options->vm_type);
-	report_step("probe the kernel");
-
 	fail_if_gmem(gmem_vm_create(machine->ctx, machine->vm_type, NULL, &machine->vm),
 		     "cannot create the VM");
 	if (machine->guest->converts)
@@ -275,26 +289,47 @@ void machine_create(struct machine *machine, const struct options *options)
 	if (machine->launch)
 		launch_begin(machine);
 
-	lay_out_ram(machine, options->mem);
-	if (machine->guest->fills_ram)
-		check_host_memory(options->mem);
 	create_file(machine, options->mem);
 	bind_memory(machine);
 	if (machine->guest->fills_ram)
 		populate(machine);
+}
 
-	machine->vcpu_count = options->vcpus;
+void machine_create_vcpus(struct machine *machine)
+{
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		vcpu_create(&machine->vcpus[i], machine, i);
+}
+
+void machine_create(struct machine *machine, const struct options *options)
+{
+	machine->guest = options->guest;
+	machine->keeps = options->keep;
+	machine->last_boot = options->reboots;
+	machine->vcpu_count = options->vcpus;
+	kernel_open(&machine->kernel, options->kernel);
+	open_kvm(machine, options);
+	if (options->is_launched)
+		launch_plan(machine, options);
+	choose_memory(machine, options);
+	report_step("probe the kernel");
+
+	lay_out_ram(machine, options->mem);
+	if (machine->guest->fills_ram)
+		check_host_memory(options->mem);
+	machine_create_vm(machine, options);
+	machine_create_vcpus(machine);
 	report_step("create the vCPUs");
-	if (machine->launch)
+	if (machine->launch) {
 		launch_load(machine);
-	else
-		guest_load(machine);
+		return;
+	}
+	guest_load(machine);
+	report_step("load the program");
 }
 
 /* In this order for the reader: libgmem's own references would put any order right. */
-void machine_destroy(struct machine *machine)
+void machine_destroy_vm(struct machine *machine)
 {
 	const struct kernel *kernel = &machine->kernel;
 
@@ -302,13 +337,17 @@ void machine_destroy(struct machine *machine)
 		vcpu_destroy(&machine->vcpus[i]);
 	if (machine->launch)
 		launch_destroy(machine);
-	for (uint32_t i = 0; i < machine->slot_count; i++)
-		fail_if_gmem(gmem_slot_unbind(machine->slots[i]), "cannot unbind guest memory");
+	fail_if_gmem(gmem_vm_unbind_all(machine->vm), "cannot unbind guest memory");
 	gmem_file_unref(machine->file);
 	gmem_vm_unref(machine->vm);
-	gmem_ctx_unref(machine->ctx);
 	if (machine->is_private)
 		kernel->sys->munmap(kernel->user, machine->boot, machine->boot_size);
+}
+
+void machine_destroy(struct machine *machine)
+{
+	machine_destroy_vm(machine);
+	gmem_ctx_unref(machine->ctx);
 	kernel_close(&machine->kernel);
 	report_step("clean up");
 }

@@ -25,7 +25,14 @@ static void usage(FILE *out)
 		"                        snp: on simulated kernels, with convert-storm\n"
 		"  --launch snp          launch a confidential guest; on simulated kernels\n"
 		"  --firmware FILE       what is launched: an OVMF image with SNP metadata\n"
-		"  --guest NAME          what to run (default memtest):\n");
+		"  --reboot N            boot N times more: the guest asks for it, and gets a new "
+		"VM\n"
+		"                        object on the same memory\n"
+		"    --keep              which is then as the guest left it (default)\n"
+		"    --zero              which is then zeroed\n"
+		"    --no-reuse          or all is made anew, which zeroes, to compare the times\n"
+		"  --link                use KVM_LINK_GUEST_MEMFD, which no released kernel has\n"
+		"  --guest NAME          what to run (default memtest; reboot with --reboot):\n");
 	guest_list(out);
 	fprintf(out,
 		"\nThe exit status is 0 when all went well, 1 when not, 2 for a bad option, and 3\n"
@@ -82,6 +89,16 @@ static uint32_t parse_vcpus(const char *value)
 
 	if (*end || end == value || number < 1 || number > BOOT_MAX_VCPUS)
 		bad_option("vcpus", value, "not a number from 1 to 64");
+	return (uint32_t)number;
+}
+
+static uint32_t parse_reboots(const char *value)
+{
+	char *end;
+	long number = strtol(value, &end, 10);
+
+	if (*end || end == value || number < 1 || number > 1000)
+		bad_option("reboot", value, "not a number from 1 to 1000");
 	return (uint32_t)number;
 }
 
@@ -146,12 +163,41 @@ static void set_option(struct options *options, int letter, const char *value)
 	case 'f':
 		options->firmware = value;
 		break;
+	case 'r':
+		options->reboots = parse_reboots(value);
+		break;
+	case 'K':
+		options->keep = true;
+		break;
+	case 'Z':
+		options->zero = true;
+		break;
+	case 'N':
+		options->no_reuse = true;
+		break;
+	case 'L':
+		options->link = true;
+		break;
 	case 'h':
 		usage(stdout);
 		exit(STATUS_OK);
 	default:
 		exit(STATUS_USAGE); /* getopt_long() has said why */
 	}
+}
+
+/* Memory is kept, unless zeros are asked for or come of themselves. */
+static void settle_reboots(struct options *options)
+{
+	if (!options->guest)
+		options->guest = guest_find(options->reboots ? "reboot" : "memtest");
+	if (options->guest->reboots != (options->reboots > 0))
+		fail(STATUS_USAGE, "the guest reboot and --reboot go together");
+	if (options->keep && (options->zero || options->no_reuse))
+		fail(STATUS_USAGE, "--keep does not go with --zero or --no-reuse");
+	if (!options->reboots && (options->keep || options->zero || options->no_reuse))
+		fail(STATUS_USAGE, "--keep, --zero and --no-reuse need --reboot");
+	options->keep = options->reboots && !options->zero && !options->no_reuse;
 }
 
 static void parse_options(struct options *options, int argc, char **argv)
@@ -164,6 +210,11 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{"guest", required_argument, NULL, 'g'},
 		{"launch", required_argument, NULL, 'l'},
 		{"firmware", required_argument, NULL, 'f'},
+		{"reboot", required_argument, NULL, 'r'},
+		{"keep", no_argument, NULL, 'K'},
+		{"zero", no_argument, NULL, 'Z'},
+		{"no-reuse", no_argument, NULL, 'N'},
+		{"link", no_argument, NULL, 'L'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -173,6 +224,7 @@ static void parse_options(struct options *options, int argc, char **argv)
 		set_option(options, letter, optarg);
 	if (optind < argc)
 		fail(STATUS_USAGE, "%s: not an option", argv[optind]);
+	settle_reboots(options);
 }
 
 static void run(const struct options *options)
@@ -183,8 +235,13 @@ static void run(const struct options *options)
 	report_step(NULL);
 	machine_create(machine, options);
 	report_machine(machine, options);
-	vcpus_run(machine);
-	if (machine->guest->fills_ram)
+	if (machine->guest->reboots) {
+		reboot_run(machine, options);
+	} else {
+		vcpus_run(machine);
+		report_step("run the guest");
+	}
+	if (machine->guest->fills_ram && !machine->guest->reboots)
 		check_memory(machine);
 	if (machine->guest->converts)
 		convert_check_end(machine);
@@ -203,7 +260,6 @@ int main(int argc, char **argv)
 		.mem = GIB,
 		.vcpus = 2,
 		.vm_type = VM_TYPE_AUTO,
-		.guest = guest_find("memtest"),
 	};
 
 	parse_options(&options, argc, argv);

@@ -46,8 +46,8 @@ static uint64_t share_start(const struct gmem_range *region, uint64_t index, uin
 }
 
 /* One action on the share of vCPU @index in every region. Returns the bytes. */
-static uint64_t add_on_share(struct script *script, const struct machine *machine, uint64_t index,
-			     uint32_t op)
+static uint64_t add_on_share_with(struct script *script, const struct machine *machine,
+				  uint64_t index, uint32_t op, uint64_t pattern)
 {
 	uint64_t bytes = 0;
 
@@ -61,11 +61,24 @@ static uint64_t add_on_share(struct script *script, const struct machine *machin
 					    .op = op,
 					    .addr = start,
 					    .size = size,
-					    .value = PATTERN,
+					    .value = pattern,
 				    });
 		bytes += size;
 	}
 	return bytes;
+}
+
+static uint64_t add_on_share(struct script *script, const struct machine *machine, uint64_t index,
+			     uint32_t op)
+{
+	return add_on_share_with(script, machine, index, op, PATTERN);
+}
+
+/* On the own share, with the pattern of a boot. */
+static uint64_t add_pattern(struct script *script, const struct vcpu *vcpu, uint32_t op,
+			    uint64_t boot)
+{
+	return add_on_share_with(script, vcpu->machine, vcpu->index, op, PATTERN + boot);
 }
 
 static void run_script(const struct vcpu *vcpu, const struct script *script)
@@ -120,7 +133,39 @@ void script_memtest(struct vcpu *vcpu)
 	add_out(&script, PORT_EXIT, 1, 0);
 	run_script(vcpu, &script);
 }
+/* As reboot.S: look at the own share, fill it. */
+void script_reboot(struct vcpu *vcpu)
+{
+	const struct machine *machine = vcpu->machine;
+	bool kept = machine->keeps && machine->boots;
+	struct script script = {0};
+	size_t jump = 0;
+	uint64_t bytes;
+
+	if (kept) {
+		add_pattern(&script, vcpu, GMEM_SIM_CHECK, machine->boots - 1);
+		jump = script.count;
+		add(&script,
+		    (struct gmem_sim_action){.op = GMEM_SIM_JUMP, .flags = GMEM_SIM_MISMATCH});
+	}
+	add_pattern(&script, vcpu, GMEM_SIM_SUM, 0);
+	add_report(&script, REPORT_CHECKSUM);
+	bytes = add_pattern(&script, vcpu, GMEM_SIM_FILL, machine->boots);
+	add(&script, (struct gmem_sim_action){.op = GMEM_SIM_SET, .value = bytes});
+	add_report(&script, REPORT_BYTES);
+	add_out(&script, machine->boots < machine->last_boot ? PORT_REBOOT : PORT_EXIT, 0, 0);
+	if (kept)
+		script.actions[jump].value = script.count;
+	add(&script, (struct gmem_sim_action){.op = GMEM_SIM_SET, .flags = GMEM_SIM_MISMATCH});
+	add_report(&script, REPORT_BAD_WORD);
+	add_out(&script, PORT_EXIT, 1, 0);
+	run_script(vcpu, &script);
+}
 #else
+void script_reboot(struct vcpu *vcpu)
+{
+}
+
 void script_hello(struct vcpu *vcpu)
 {
 }

@@ -184,6 +184,10 @@ static void take_output(struct vcpu *vcpu)
 			     vcpu->index, value);
 		vcpu->exited = true;
 		return;
+	case PORT_REBOOT:
+		vcpu->asked_reboot = true;
+		vcpu->exited = true;
+		return;
 	}
 	fail(STATUS_FAILED, "vCPU %" PRIu32 " uses port 0x%x, which is not there", vcpu->index,
 	     run->io.port);
@@ -267,5 +271,4 @@ void vcpus_run(struct machine *machine)
 			"cannot start a vCPU's thread");
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		pthread_join(machine->vcpus[i].thread, NULL);
-	report_step("run the guest");
 }

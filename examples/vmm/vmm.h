@@ -34,6 +34,11 @@ struct options {
 	uint64_t mem;       /* bytes */
 	uint32_t vcpus;
 	int vm_type; /* enum gmem_vm_type, or VM_TYPE_AUTO */
+	uint32_t reboots;
+	bool keep;     /* memory over reboots */
+	bool zero;     /* it */
+	bool no_reuse; /* but made anew */
+	bool link;     /* use KVM_LINK_GUEST_MEMFD, which no released kernel has */
 	const struct guest *guest;
 	bool is_launched;     /* @vm_type is the technology */
 	const char *firmware; /* with it: the path */
@@ -73,6 +78,7 @@ struct vcpu {
 	uint64_t checksum;
 	uint64_t bytes;
 	bool exited;
+	bool asked_reboot;
 
 	struct gmem_exit exit;
 	struct convert_counts counts;
@@ -85,11 +91,13 @@ struct machine {
 	struct gmem_ctx *ctx;
 	struct gmem_vm *vm;
 	struct gmem_file *file;
-	struct gmem_slot *slots[3];
-	uint32_t slot_count;
+
 	uint32_t vm_type;
 	bool is_private;  /* the guest's RAM is out of the host's reach */
 	bool is_in_place; /* a conversion leaves a page where it is */
+	bool keeps;       /* RAM over a reboot */
+	uint64_t boots;   /* reboots so far */
+	uint64_t last_boot;
 
 	uint8_t *boot; /* the boot area as the host sees it */
 	uint64_t boot_size;
@@ -112,6 +120,7 @@ struct guest {
 	bool fills_ram;
 	bool converts;    /* RAM starts shared, and the guest runs in kernel mode, for hypercalls */
 	bool is_launched; /* the firmware of a confidential guest, by --launch; a script alone */
+	bool reboots;     /* by --reboot */
 	void (*script)(struct vcpu *vcpu);
 };
 
@@ -129,6 +138,10 @@ void *kernel_mmap(const struct kernel *kernel, uint64_t size, int flags, int fd)
 
 /* machine.c */
 void machine_create(struct machine *machine, const struct options *options);
+void machine_create_vm(struct machine *machine, const struct options *options);
+void machine_find_boot_area(struct machine *machine);
+void machine_create_vcpus(struct machine *machine);
+void machine_destroy_vm(struct machine *machine);
 void machine_destroy(struct machine *machine);
 
 /* vcpu.c */
@@ -145,6 +158,7 @@ void guest_load(struct machine *machine);
 void script_hello(struct vcpu *vcpu);
 void script_memtest(struct vcpu *vcpu);
 void script_convert_storm(struct vcpu *vcpu);
+void script_reboot(struct vcpu *vcpu);
 
 /* convert.c */
 void convert_enable(struct machine *machine);
@@ -164,6 +178,8 @@ void launch_set_up_vcpu(struct vcpu *vcpu);
 void launch_load(struct machine *machine);
 void launch_check(struct machine *machine);
 void launch_destroy(struct machine *machine);
+/* reboot.c */
+void reboot_run(struct machine *machine, const struct options *options);
 
 /* check.c */
 void check_memory(struct machine *machine);

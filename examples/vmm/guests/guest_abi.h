@@ -33,16 +33,20 @@
 #define BOOT_REGIONS     16 /* how many regions of RAM follow */
 #define BOOT_REGION      24 /* the first: its guest address, then its size in bytes */
 #define BOOT_REGION_SIZE 16 /* bytes from one region to the next */
+#define BOOT_NUMBER      64 /* how often the machine has booted before */
+#define BOOT_LAST        72 /* the number of the boot at which the guest ends */
+#define BOOT_KEPT        80 /* 1 where RAM has to be as the boot before left it, else it is zero */
 
 /*
  * Ports. A guest reports a 64-bit value in three writes of 32 bits each: low half, high half, and what
  * the value is.
  */
-#define PORT_TEXT 0x500 /* bytes of text; string output is fine */
-#define PORT_LOW  0x504
-#define PORT_HIGH 0x508
-#define PORT_WHAT 0x50c /* REPORT_... */
-#define PORT_EXIT 0x510 /* this vCPU is done: 0 is success */
+#define PORT_TEXT   0x500 /* bytes of text; string output is fine */
+#define PORT_LOW    0x504
+#define PORT_HIGH   0x508
+#define PORT_WHAT   0x50c /* REPORT_... */
+#define PORT_EXIT   0x510 /* this vCPU is done: 0 is success */
+#define PORT_REBOOT 0x514 /* this vCPU is done with this boot, and wants the next */
 
 #define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
 #define REPORT_BYTES    2 /* how many bytes that were */

@@ -17,4 +17,9 @@ guest_convert_storm:
 	.incbin	"convert_storm.bin"
 guest_convert_storm_end:
 
+	.globl	guest_reboot, guest_reboot_end
+guest_reboot:
+	.incbin	"reboot.bin"
+guest_reboot_end:
+
 	.section .note.GNU-stack, "", @progbits
