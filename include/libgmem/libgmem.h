@@ -50,6 +50,7 @@
 #include <libgmem/slot.h>
 #include <libgmem/snp.h>
 #include <libgmem/sys.h>
+#include <libgmem/tdx.h>
 #include <libgmem/types.h>
 #include <libgmem/version.h>
 #include <libgmem/vm.h>

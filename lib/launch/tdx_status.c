@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of the TDX module's status codes. */
+#include <stddef.h>
+
+#include <libgmem/tdx.h>
+
+#include "uapi_tdx.h"
+
+/* What TDH.MNG.INIT refuses, by its operand's number: those of TD_PARAMS (TDX module, 64 and up). */
+static const char *const operands[] = {
+	"OPERAND_INVALID: ATTRIBUTES",    "OPERAND_INVALID: XFAM",
+	"OPERAND_INVALID: EXEC_CONTROLS", "OPERAND_INVALID: EPTP_CONTROLS",
+	"OPERAND_INVALID: MAX_VCPUS",     "OPERAND_INVALID: CPUID_CONFIG",
+	"OPERAND_INVALID: TSC_FREQUENCY",
+};
+
+#define FIRST_OPERAND 64
+#define OPERANDS      (sizeof(operands) / sizeof(operands[0]))
+
+static const struct {
+	uint64_t status;
+	const char *name;
+} names[] = {
+	{GMI_TDX_NON_RECOVERABLE_VCPU, "NON_RECOVERABLE_VCPU"},
+	{GMI_TDX_NON_RECOVERABLE_TD, "NON_RECOVERABLE_TD"},
+	{GMI_TDX_NON_RECOVERABLE_TD_NON_ACCESSIBLE, "NON_RECOVERABLE_TD_NON_ACCESSIBLE"},
+	{GMI_TDX_NON_RECOVERABLE_TD_WRONG_APIC_MODE, "NON_RECOVERABLE_TD_WRONG_APIC_MODE"},
+	{GMI_TDX_INTERRUPTED_RESUMABLE, "INTERRUPTED_RESUMABLE"},
+	{GMI_TDX_OPERAND_INVALID, "OPERAND_INVALID"},
+	{GMI_TDX_OPERAND_BUSY, "OPERAND_BUSY"},
+	{GMI_TDX_PREVIOUS_TLB_EPOCH_BUSY, "PREVIOUS_TLB_EPOCH_BUSY"},
+	{GMI_TDX_SYS_BUSY, "SYS_BUSY"},
+	{GMI_TDX_PAGE_METADATA_INCORRECT, "PAGE_METADATA_INCORRECT"},
+	{GMI_TDX_VCPU_NOT_ASSOCIATED, "VCPU_NOT_ASSOCIATED"},
+	{GMI_TDX_KEY_GENERATION_FAILED, "KEY_GENERATION_FAILED"},
+	{GMI_TDX_KEY_STATE_INCORRECT, "KEY_STATE_INCORRECT"},
+	{GMI_TDX_KEY_CONFIGURED, "KEY_CONFIGURED"},
+	{GMI_TDX_NO_HKID_READY_TO_WBCACHE, "NO_HKID_READY_TO_WBCACHE"},
+	{GMI_TDX_FLUSHVP_NOT_DONE, "FLUSHVP_NOT_DONE"},
+	{GMI_TDX_EPT_WALK_FAILED, "EPT_WALK_FAILED"},
+	{GMI_TDX_EPT_ENTRY_STATE_INCORRECT, "EPT_ENTRY_STATE_INCORRECT"},
+	{GMI_TDX_METADATA_FIELD_NOT_READABLE, "METADATA_FIELD_NOT_READABLE"},
+};
+
+GMEM_API const char *gmem_tdx_status_name(uint64_t status)
+{
+	uint64_t code = status & GMI_TDX_SEAMCALL_STATUS_MASK;
+	uint64_t detail = status & ~GMI_TDX_SEAMCALL_STATUS_MASK;
+
+	if (!status)
+		return "SUCCESS";
+	if (code == GMI_TDX_OPERAND_INVALID && detail - FIRST_OPERAND < OPERANDS)
+		return operands[detail - FIRST_OPERAND];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].status == code)
+			return names[i].name;
+	return "unknown";
+}
