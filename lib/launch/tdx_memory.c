@@ -46,8 +46,8 @@ static void set_defaults(struct addition *add)
 {
 	if (!add->opts.slice)
 		add->opts.slice = SLICE_DEFAULT;
-	if (!add->opts.attempts)
-		add->opts.attempts = GMI_TDX_ATTEMPTS;
+	if (!add->opts.attempts || add->opts.attempts == UINT32_MAX)
+		add->opts.attempts = add->opts.attempts ? UINT32_MAX - 1 : GMI_TDX_ATTEMPTS;
 	for (size_t i = 0; i < add->count; i++)
 		add->total += add->steps[i].size;
 	add->done = add->opts.start;
@@ -190,7 +190,7 @@ static int add_slice(struct addition *add, const struct gmem_launch_step *step, 
 		if (done) {
 			note(add, step, range.start + at, done);
 			at += done;
-			patience = (struct gmi_tdx_patience){.attempts = add->opts.attempts};
+			patience = (struct gmi_tdx_patience){.attempts = add->opts.attempts + 1};
 		}
 		if (ret && (is_stopped(add) || !gmi_tdx_try_again(add->tdx, ret, &patience)))
 			return fail(add, ret, range.start + at, range.size - at);
@@ -201,11 +201,11 @@ static int add_slice(struct addition *add, const struct gmem_launch_step *step, 
 /* Between kernel calls, before the first one too. */
 static int check_in(const struct addition *add)
 {
-	if (is_stopped(add))
-		return gmi_error(-EINTR, "the caller's stop byte is set");
 	if (add->opts.progress && add->opts.progress(add->opts.user, add->done, add->total))
 		return gmi_error(-ECANCELED, "the caller ended it after %llu of %llu bytes",
 				 (unsigned long long)add->done, (unsigned long long)add->total);
+	if (is_stopped(add))
+		return gmi_error(-EINTR, "the caller's stop byte is set");
 	return 0;
 }
 

@@ -128,10 +128,10 @@ static void capabilities(struct gt *t)
 	EXPECT("probed by size: 32, 64, 128", td->fake.leaf_calls, 3);
 	EXPECT("leaves", info.configurable, FAKE_LEAVES);
 	EXPECT("vCPUs", info.max_vcpus, 4);
-	EXPECT("attributes", info.supported_attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
-	EXPECT("xfam", info.supported_xfam, 0xe7);
-	EXPECT("calls to user space", info.user_tdvmcalls[0], 2);
-	EXPECT("calls of KVM", info.kernel_tdvmcalls[1], 0x100);
+	EXPECT("attributes", (int64_t)info.supported_attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
+	EXPECT("xfam", (int64_t)info.supported_xfam, 0xe7);
+	EXPECT("calls to user space", (int64_t)info.user_tdvmcalls[0], 2);
+	EXPECT("calls of KVM", (int64_t)info.kernel_tdvmcalls[1], 0x100);
 	EXPECT("state", info.state, GMEM_TDX_NEW);
 	leaves = gmem_tdx_configurable(td->tdx, &count);
 	EXPECT("leaves", (int64_t)count, FAKE_LEAVES);
@@ -185,7 +185,7 @@ static void init_retries(struct gt *t)
 	EXPECT("with waits", td->fake.sleeps, 2);
 	EXPECT("counted", (int64_t)info_of(td).retries, 2);
 	EXPECT("state", info_of(td).state, GMEM_TDX_INITIALIZED);
-	EXPECT("attributes", td->fake.init.attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
+	EXPECT("attributes", (int64_t)td->fake.init.attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
 	td_close(td);
 }
 
@@ -271,6 +271,7 @@ static void cpuid_filter(struct gt *t)
 	GMEM_INIT(gmem_tdx_cpuid_opts, opts);
 	char text[128];
 	size_t count = 0;
+	int length;
 
 	td_open(td);
 	opts.entries = wanted;
@@ -286,8 +287,8 @@ static void cpuid_filter(struct gt *t)
 	EXPECT("the last: leaf", heard.last.function, 7);
 	EXPECT("register", heard.last.reg, GMEM_TDX_EBX);
 	EXPECT("bits", heard.last.bits, 0x10);
-	EXPECT("length", gmem_tdx_difference_text(&heard.last, text, sizeof(text)),
-	       (int64_t)strlen(text));
+	length = gmem_tdx_difference_text(&heard.last, text, sizeof(text));
+	EXPECT("length", length, (int64_t)strlen(text));
 	EXPECT("text", strcmp(text, "CPUID 0x7.0 EBX: bits 4: wanted 0x230, got 0x220"), 0);
 	expect_refusal("room", gmem_tdx_filter_cpuid(td->tdx, &opts, got, 2, &count), -ENOSPC,
 		       "more than 2 leaves");
