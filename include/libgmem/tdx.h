@@ -714,7 +714,7 @@ int gmem_tdx_exit_answer(void *run, uint64_t status);
  * Return: 0, or -errno:
  *   -EINVAL  a NULL pointer, or @run is not at such an exit
  */
-int gmem_tdx_exit_answer_calls(const struct gmem_tdx *tdx, void *run, const uint64_t offered[2]);
+int gmem_tdx_exit_answer_calls(const struct gmem_tdx *tdx, void *run, const uint64_t *offered);
 
 #ifdef __cplusplus
 }

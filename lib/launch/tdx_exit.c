@@ -227,7 +227,7 @@ static int answer_calls(const struct gmem_tdx *tdx, struct gmi_kvm_run *run,
 }
 
 GMEM_API int gmem_tdx_exit_answer_calls(const struct gmem_tdx *tdx, void *run,
-					const uint64_t offered[2])
+					const uint64_t *offered)
 {
 	return gmi_result(__func__, answer_calls(tdx, run, offered));
 }
