@@ -41,6 +41,7 @@
 #include <libgmem/error.h>
 #include <libgmem/exit.h>
 #include <libgmem/file.h>
+#include <libgmem/handover.h>
 #include <libgmem/hugetlb.h>
 #include <libgmem/layout.h>
 #include <libgmem/link.h>

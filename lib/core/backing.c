@@ -111,16 +111,23 @@ static int make_memfd(struct gmem_slot *slot)
 	return ret ? fail_map(slot, ret) : 0;
 }
 
+struct gmi_backing *gmi_backing_create(const struct gmem_ctx *ctx)
+{
+	struct gmi_backing *backing = gmi_zalloc(&ctx->allocator, sizeof(*backing));
+
+	if (!backing)
+		return NULL;
+	atomic_init(&backing->refs, 1);
+	backing->fd = -1;
+	return backing;
+}
+
 int gmi_backing_prepare(struct gmem_slot *slot, uint32_t wish)
 {
 	if (choose(slot, wish) == BACKING_NONE)
 		return 0;
-	slot->backing = gmi_zalloc(&slot->vm->ctx->allocator, sizeof(*slot->backing));
-	if (!slot->backing)
-		return gmi_error_memory();
-	atomic_init(&slot->backing->refs, 1);
-	slot->backing->fd = -1;
-	return 0;
+	slot->backing = gmi_backing_create(slot->vm->ctx);
+	return slot->backing ? 0 : gmi_error_memory();
 }
 
 static void fill_record(struct gmem_slot *slot)
@@ -129,6 +136,16 @@ static void fill_record(struct gmem_slot *slot)
 	slot->backing->size = slot->gpa.size;
 	slot->backing->fd = slot->backing_fd;
 	slot->flags |= GMEM_SLOT_OWN_HVA;
+}
+
+void gmi_backing_give(struct gmem_slot *slot, struct gmi_backing *backing, int fd, uint64_t offset)
+{
+	gmi_vm_lock(slot->vm);
+	slot->backing = backing;
+	slot->backing_fd = fd;
+	slot->backing_offset = offset;
+	fill_record(slot);
+	gmi_vm_unlock(slot->vm);
 }
 
 static int make(struct gmem_slot *slot, enum backing backing)
@@ -177,6 +194,7 @@ void gmi_backing_share(struct gmem_slot *slot, const struct gmem_slot *from)
 	slot->backing = from->backing;
 	slot->hva = from->hva;
 	slot->backing_fd = from->backing_fd;
+	slot->backing_offset = from->backing_offset;
 	slot->is_anonymous = from->is_anonymous;
 	slot->flags |= GMEM_SLOT_OWN_HVA;
 }

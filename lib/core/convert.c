@@ -59,8 +59,9 @@ static int check_vm(struct gmem_vm *vm, const struct gmem_convert_opts *opts)
 					 "this VM has nothing to convert: VMs of type %s have no "
 					 "private memory on this kernel",
 					 gmi_vm_type_name(vm->type));
-	if (!(opts->flags & GMEM_CONVERT_PRE_FAULT))
-		return 0;
+	ret = gmi_vm_check_kept(vm);
+	if (ret || !(opts->flags & GMEM_CONVERT_PRE_FAULT))
+		return ret;
 	ret = gmi_has_feature(vm->ctx, vm->type, GMEM_FEATURE_PRE_FAULT);
 	if (ret < 0)
 		return ret;

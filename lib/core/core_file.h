@@ -8,6 +8,9 @@
 
 #include "core_vm.h"
 
+/* Words for the 1024 nodes that Linux can have. */
+#define GMI_FILE_NUMA_WORDS 16u
+
 struct gmem_file {
 	struct gmem_vm *vm; /* a reference */
 	atomic_uint refs;   /* the caller's and one of each bound range */
@@ -16,6 +19,8 @@ struct gmem_file {
 	uint64_t size;
 	uint64_t flags;
 	uint64_t raw_flags;
+	uint32_t numa_mode; /* enum gmem_numa_mode, as it was asked for */
+	uint64_t numa_nodes[GMI_FILE_NUMA_WORDS];
 	uint32_t denied; /* GMEM_RIGHT_… bits that it lacks; constant once it is given out */
 	uint32_t origin; /* enum gmem_origin */
 	struct gmem_file *source; /* a reference to the file whose descriptor this is; or NULL */

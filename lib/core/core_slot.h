@@ -19,6 +19,7 @@ struct gmem_slot {
 	uint32_t slot_count;         /* memslots that the range is made of */
 	uint32_t live;               /* of them KVM has the first @live */
 	int backing_fd;              /* memfd behind @hva, or -1; @backing's */
+	uint64_t backing_offset;     /* where in it @hva begins */
 	struct gmi_backing *backing; /* a reference to @hva where it is libgmem's, or NULL */
 	struct gmem_range gpa;
 	uint64_t offset;
@@ -53,6 +54,13 @@ void gmi_slot_drop_memslots(struct gmem_slot *slot);
 int gmi_backing_prepare(struct gmem_slot *slot, uint32_t wish);
 int gmi_backing_make(struct gmem_slot *slot, uint32_t wish);
 void gmi_backing_free(struct gmem_slot *slot);
+
+/*
+ * Makes a range that is bound to a mapping of libgmem's its owner. First the memory for it, in which
+ * the mapping and its descriptor go with @backing's end.
+ */
+struct gmi_backing *gmi_backing_create(const struct gmem_ctx *ctx);
+void gmi_backing_give(struct gmem_slot *slot, struct gmi_backing *backing, int fd, uint64_t offset);
 
 /* The same memory for a range of another VM. */
 void gmi_backing_share(struct gmem_slot *slot, const struct gmem_slot *from);

@@ -36,6 +36,7 @@ struct gmem_vm {
 	_Atomic uint64_t bytes_bound;
 
 	_Atomic uint32_t file_count;
+	atomic_bool is_handed_over; /* to another process, which owns the memory now */
 	_Atomic int firmware_fd; /* /dev/sev, which KVM asks for as long as the VM lives; or -1 */
 	struct gmem_vm *mirrors; /* a reference to the VM whose context it has too; bind_lock */
 };
@@ -55,6 +56,9 @@ static inline bool gmi_vm_has(const struct gmem_vm *vm, uint32_t feature)
 {
 	return vm->features >> feature & 1;
 }
+
+/* -ESTALE with a record where the VM was handed over: it may be taken down, and nothing else. */
+int gmi_vm_check_kept(const struct gmem_vm *vm);
 
 struct gmem_vm *gmi_vm_get(struct gmem_vm *vm);
 void gmi_vm_put(struct gmem_vm *vm);

@@ -107,7 +107,7 @@ static int discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t 
 		return 0;
 	if (slot->backing_fd < 0)
 		return discard_mapped(slot, addr, size);
-	return gmi_sys_fallocate(sys, slot->backing_fd, HOLE, delta, size);
+	return gmi_sys_fallocate(sys, slot->backing_fd, HOLE, slot->backing_offset + delta, size);
 }
 
 /* Another VM on the inode may have its data where this one has nothing any more. */

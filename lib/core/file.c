@@ -176,7 +176,7 @@ int gmi_file_check_right(const struct gmem_file *file, uint32_t right)
 	uint32_t denied = file->denied & right;
 
 	if (!denied)
-		return 0;
+		return gmi_vm_check_kept(file->vm);
 	return gmi_error(-EPERM, "the file was linked without the right to %s the memory",
 			 verbs[__builtin_ctz(denied)]);
 }

@@ -247,6 +247,14 @@ int gmi_file_set_cloexec(const struct gmem_file *file, int fd)
 		   : 0;
 }
 
+/* More nodes than Linux has were refused. */
+static void remember_policy(struct gmem_file *file, const struct gmem_file_opts *opts)
+{
+	file->numa_mode = opts->numa_mode;
+	for (uint32_t i = 0; i < opts->node_words && i < GMI_FILE_NUMA_WORDS; i++)
+		file->numa_nodes[i] = opts->nodes[i];
+}
+
 /* The file keeps the policy of the mapping, by offset, also after it is gone. */
 static int set_policy(struct gmem_file *file, const struct gmem_file_opts *opts)
 {
@@ -266,6 +274,7 @@ static int set_policy(struct gmem_file *file, const struct gmem_file_opts *opts)
 		gmi_error_call(ret, "mbind", "the kernel refuses the NUMA policy");
 		return gmi_at_arg("nodes");
 	}
+	remember_policy(file, opts);
 	return 0;
 }
 

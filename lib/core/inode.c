@@ -205,6 +205,22 @@ int gmi_inode_know(struct gmem_file *file)
 	return ret ? ret : gmi_inode_join(file, GMI_INODE_OWNER);
 }
 
+void gmi_inode_own(struct gmem_file *file)
+{
+	pthread_mutex_lock(&file->vm->ctx->inode_lock);
+	if (file->inode)
+		file->inode->owner = file;
+	pthread_mutex_unlock(&file->vm->ctx->inode_lock);
+}
+
+void gmi_inode_disown(struct gmem_file *file)
+{
+	pthread_mutex_lock(&file->vm->ctx->inode_lock);
+	if (file->inode && file->inode->owner == file)
+		file->inode->owner = NULL;
+	pthread_mutex_unlock(&file->vm->ctx->inode_lock);
+}
+
 void gmi_inode_leave(struct gmem_file *file)
 {
 	struct gmem_ctx *ctx = file->vm->ctx;

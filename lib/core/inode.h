@@ -55,6 +55,10 @@ int gmi_inode_know(struct gmem_file *file);
  */
 int gmi_inode_check_free(struct gmem_vm *vm, uint64_t dev, uint64_t ino);
 
+/* Makes the owner's file of @file, where it is on a record; or no longer. */
+void gmi_inode_own(struct gmem_file *file);
+void gmi_inode_disown(struct gmem_file *file);
+
 /* Takes @file off the record, or the list, that it is on; the last one ends the record. */
 void gmi_inode_leave(struct gmem_file *file);
 

@@ -33,7 +33,7 @@ static struct gmem_listener_range describe(const struct gmem_slot *slot, uint64_
 		.size = size,
 		.hva = (char *)slot->hva + delta,
 		.fd = slot->backing_fd,
-		.offset = delta,
+		.offset = slot->backing_offset + delta,
 	};
 
 	if (is_file) {

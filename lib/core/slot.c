@@ -296,7 +296,9 @@ static int check_args(const struct gmem_vm *vm, struct gmem_range gpa,
 	if (!ret_slot)
 		return gmi_error_arg("ret_slot", "a NULL pointer");
 	ret = gmi_opts_get(ret_opts, sizeof(*ret_opts), in);
-	return ret ? ret : gmi_slot_check(vm, gpa, ret_opts);
+	if (!ret)
+		ret = gmi_slot_check(vm, gpa, ret_opts);
+	return ret ? ret : gmi_vm_check_kept(vm);
 }
 
 static int bind_made(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt,

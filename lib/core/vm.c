@@ -29,6 +29,12 @@ int gmi_vm_error(int error, const char *call, const char *message, ...)
 	return gmi_error_call(error, call, "%s", text);
 }
 
+int gmi_vm_check_kept(const struct gmem_vm *vm)
+{
+	return vm->is_handed_over ? gmi_error(-ESTALE, "the VM was handed over to another process")
+				  : 0;
+}
+
 struct gmem_vm *gmi_vm_get(struct gmem_vm *vm)
 {
 	atomic_fetch_add_explicit(&vm->refs, 1, memory_order_relaxed);
