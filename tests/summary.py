@@ -102,7 +102,7 @@ def print_table(results):
 def print_assertions(results):
     counts = collections.Counter()
     for r in results:
-        if r.verdict == "COUNT" and r.binary.startswith("contract-") and r.reason.isdigit():
+        if r.verdict == "COUNT" and r.binary.startswith(("contract-", "guest-")) and r.reason.isdigit():
             counts[r.kernel] += int(r.reason)
     if counts:
         print("\ncontract assertions: " + ", ".join("%s %d" % c for c in sorted(counts.items())))
