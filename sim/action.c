@@ -16,7 +16,7 @@ static struct gmem_sim_action *current(const struct sim_script *script)
 	return &script->action[script->at];
 }
 
-static int next_action(struct sim_script *script)
+int gmi_sim_next_action(struct sim_script *script)
 {
 	if (current(script)->flags & GMEM_SIM_MUST_FAULT && !script->faulted)
 		script->info.missed_faults++;
@@ -84,7 +84,7 @@ static void consume(struct sim_script *script, const uint8_t *data, size_t size)
 static int advance(struct sim_script *script, uint64_t size)
 {
 	script->position += size;
-	return script->position == current(script)->size ? next_action(script) : CONTINUE;
+	return script->position == current(script)->size ? gmi_sim_next_action(script) : CONTINUE;
 }
 
 /* An access of at most eight bytes that the VMM is to make. */
@@ -113,13 +113,17 @@ static int no_emulation(struct sim_vcpu *vcpu)
 	return TO_USER;
 }
 
-/* EFAULT from the host's memory comes without an exit reason, all else with one. */
+/* EFAULT from the host's memory and EIO come without an exit reason, all else with one. */
 static int fail_access(struct sim_vcpu *vcpu, const struct sim_target *target, uint64_t gpa,
 		       int error)
 {
 	vcpu->script->faulted = true;
+	if (!error) {
+		vcpu->run->exit_reason = GMI_KVM_EXIT_SHUTDOWN;
+		return TO_USER;
+	}
 	vcpu->script->info.faults++;
-	if (target->kind != SIM_TO_HVA)
+	if (target->kind != SIM_TO_HVA && error != -EIO)
 		gmi_sim_memory_fault(vcpu, gpa, target->exit_flags);
 	return error;
 }
@@ -146,6 +150,7 @@ static void resolve(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		*ret_target = (struct sim_target){.kind = SIM_TO_FAULT, .error = -EFAULT};
 	if (vcpu->vm->mmio.count && ret_target->size > SIM_PAGE - gpa % SIM_PAGE)
 		ret_target->size = SIM_PAGE - gpa % SIM_PAGE;
+	gmi_sim_td_access(sim, vcpu->vm, gpa, ret_target);
 }
 
 /* As much as one step moves: up to a page of the host's memory, so that a bad page stops there. */
@@ -215,7 +220,7 @@ static int do_word(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	gmi_sim_mmio_forget(vcpu->vm, action->addr, sizeof(word));
 	if (action->op == GMEM_SIM_WAIT && word < action->value)
 		return CONTINUE;
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
 }
 
 static int exit_io(struct sim_vcpu *vcpu, const struct gmem_sim_action *action, uint8_t direction,
@@ -282,7 +287,7 @@ static int do_ins(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem
 		return exit_io(vcpu, action, GMI_KVM_EXIT_IO_IN, NULL, 1);
 	if (gmi_sim_copy_out(hva_of(vcpu->vm, gpa), script->data, action->size))
 		return exit_mmio(vcpu, gpa, script->data, action->size);
-	return next_action(script);
+	return gmi_sim_next_action(script);
 }
 
 /* A change of page states comes through the GHCB, which has no mode of the processor in it. */
@@ -301,12 +306,12 @@ static int do_hypercall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	if (action->value != GMI_KVM_HC_MAP_GPA_RANGE ||
 	    !(vcpu->vm->hypercall_exits & 1ull << GMI_KVM_HC_MAP_GPA_RANGE)) {
 		script->info.hypercall_result = -GMI_KVM_ENOSYS;
-		return next_action(script);
+		return gmi_sim_next_action(script);
 	}
 	if (!action->args[1] || !gmi_is_aligned(action->args[0], SIM_PAGE) ||
 	    gfn + action->args[1] <= gfn) {
 		script->info.hypercall_result = -EINVAL;
-		return next_action(script);
+		return gmi_sim_next_action(script);
 	}
 	vcpu->run->exit_reason = GMI_KVM_EXIT_HYPERCALL;
 	vcpu->run->hypercall = (struct gmi_kvm_exit_hypercall){
@@ -324,7 +329,7 @@ static int do_set(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem
 
 	info->accumulator =
 		action->flags & GMEM_SIM_MISMATCH ? info->first_mismatch : action->value;
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
 }
 
 static int do_jump(struct gmem_sim *sim, struct sim_vcpu *vcpu,
@@ -334,13 +339,13 @@ static int do_jump(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	uint64_t *jumps = &script->jumps[script->at];
 
 	if (action->flags & GMEM_SIM_MISMATCH && !script->info.mismatches)
-		return next_action(script);
+		return gmi_sim_next_action(script);
 	if (action->args[0] && *jumps == action->args[0]) {
 		*jumps = 0;
-		return next_action(script);
+		return gmi_sim_next_action(script);
 	}
 	++*jumps;
-	next_action(script);
+	gmi_sim_next_action(script);
 	script->at = (size_t)action->value;
 	return CONTINUE;
 }
@@ -349,7 +354,7 @@ static int do_halt(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		   const struct gmem_sim_action *action)
 {
 	vcpu->run->exit_reason = GMI_KVM_EXIT_HLT;
-	next_action(vcpu->script);
+	gmi_sim_next_action(vcpu->script);
 	return TO_USER;
 }
 
@@ -378,7 +383,7 @@ static int get_report(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	if (!ret && action->out)
 		gmi_sim_guest_report(sim, vcpu->vm, action->in, action->out);
 	vcpu->script->info.hypercall_result = GUEST_ERROR(0, status);
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
 }
 
 /* snp_handle_ext_guest_req() */
@@ -425,22 +430,56 @@ static int complete_certs(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	default:
 		return -EINVAL;
 	}
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
+}
+
+/* A guest takes private pages as its own. Only TDs have to; a page that is shared is a fault. */
+static int do_accept(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+		     const struct gmem_sim_action *action)
+{
+	struct sim_script *script = vcpu->script;
+	uint64_t gpa = action->addr + script->position;
+	struct sim_target target;
+	uint64_t size;
+	int ret = 0;
+
+	gmi_sim_resolve(sim, vcpu->vm, gpa, true, SIM_ACCESS_PRIVATE, &target);
+	if (target.kind != SIM_TO_FILE)
+		return fail_access(vcpu, &target, gpa,
+				   target.kind == SIM_TO_FAULT ? target.error : -EFAULT);
+	size = step_size(script, &target, gpa);
+	if (vcpu->vm->td)
+		ret = gmi_sim_td_accept(sim, vcpu->vm, gpa, size, &target, &size);
+	if (ret < 0)
+		return fail_access(vcpu, &target, gpa, ret);
+	if (ret || !script->position)
+		script->info.hypercall_result = ret;
+	return advance(script, size);
 }
 
 typedef int action_fn(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		      const struct gmem_sim_action *action);
 
 static action_fn *const actions[GMEM_SIM_OP_COUNT] = {
-	[GMEM_SIM_READ] = do_access,   [GMEM_SIM_WRITE] = do_access,
-	[GMEM_SIM_FILL] = do_access,   [GMEM_SIM_CHECK] = do_access,
-	[GMEM_SIM_SUM] = do_access,    [GMEM_SIM_HYPERCALL] = do_hypercall,
-	[GMEM_SIM_OUT] = do_out,       [GMEM_SIM_IN] = do_in,
-	[GMEM_SIM_OUTS] = do_outs,     [GMEM_SIM_INS] = do_ins,
-	[GMEM_SIM_SET] = do_set,       [GMEM_SIM_JUMP] = do_jump,
-	[GMEM_SIM_ADD] = do_word,      [GMEM_SIM_WAIT] = do_word,
-	[GMEM_SIM_HALT] = do_halt,     [GMEM_SIM_SHUTDOWN] = do_shutdown,
+	[GMEM_SIM_READ] = do_access,
+	[GMEM_SIM_WRITE] = do_access,
+	[GMEM_SIM_FILL] = do_access,
+	[GMEM_SIM_CHECK] = do_access,
+	[GMEM_SIM_SUM] = do_access,
+	[GMEM_SIM_HYPERCALL] = do_hypercall,
+	[GMEM_SIM_OUT] = do_out,
+	[GMEM_SIM_IN] = do_in,
+	[GMEM_SIM_OUTS] = do_outs,
+	[GMEM_SIM_INS] = do_ins,
+	[GMEM_SIM_SET] = do_set,
+	[GMEM_SIM_JUMP] = do_jump,
+	[GMEM_SIM_ADD] = do_word,
+	[GMEM_SIM_WAIT] = do_word,
+	[GMEM_SIM_HALT] = do_halt,
+	[GMEM_SIM_SHUTDOWN] = do_shutdown,
 	[GMEM_SIM_REPORT] = do_report,
+	[GMEM_SIM_ACCEPT] = do_accept,
+	[GMEM_SIM_TDVMCALL] = gmi_sim_do_tdvmcall,
 };
 
 int gmi_sim_step(struct gmem_sim *sim, struct sim_vcpu *vcpu)
@@ -468,7 +507,7 @@ static int complete_mmio(struct sim_vcpu *vcpu, bool write)
 	struct sim_script *script = vcpu->script;
 
 	if (is_string_io(current(script)))
-		return write ? next_action(script)
+		return write ? gmi_sim_next_action(script)
 			     : keep_data(script, vcpu->run->mmio.data, script->pending_size);
 	if (!write)
 		consume(script, vcpu->run->mmio.data, (size_t)script->pending_size);
@@ -486,7 +525,7 @@ static int complete_io(struct sim_vcpu *vcpu)
 		vcpu->script->info.accumulator = 0;
 		memcpy(&vcpu->script->info.accumulator, data, (size_t)action->size);
 	}
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
 }
 
 /* Confidential guests understand three answers, and KVM refuses to pass on any other (7.3). */
@@ -499,7 +538,7 @@ static int complete_hypercall(struct sim_vcpu *vcpu)
 	if (is_strict && ret && ret != EINVAL && ret != EAGAIN)
 		return -EINVAL;
 	vcpu->script->info.hypercall_result = (int64_t)ret;
-	return next_action(vcpu->script);
+	return gmi_sim_next_action(vcpu->script);
 }
 
 int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu)
@@ -517,6 +556,10 @@ int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 		return complete_hypercall(vcpu);
 	case PENDING_CERTS:
 		return complete_certs(sim, vcpu);
+	case PENDING_TDVMCALL:
+		return gmi_sim_complete_tdvmcall(vcpu);
+	case PENDING_MAP_GPA:
+		return gmi_sim_complete_map_gpa(sim, vcpu);
 	default:
 		return CONTINUE;
 	}
@@ -555,6 +598,10 @@ bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count)
 		return gmi_is_aligned(action->addr, SIM_PAGE);
 	case GMEM_SIM_JUMP:
 		return action->value < count;
+	case GMEM_SIM_ACCEPT:
+		return gmi_range_is_paged(action->addr, action->size);
+	case GMEM_SIM_TDVMCALL:
+		return action->size <= 64;
 	default:
 		return action->op < GMEM_SIM_OP_COUNT;
 	}

@@ -27,6 +27,7 @@ int gmi_sim_set_attributes(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg
 	end = args.address + args.size;
 	if (args.attributes)
 		return gmi_sim_rangemap_set(&vm->attributes, args.address, end, args.attributes);
+	gmi_sim_td_unmap(vm, args.address, args.size);
 	return gmi_sim_rangemap_clear(&vm->attributes, args.address, end);
 }
 

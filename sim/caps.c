@@ -4,6 +4,8 @@
 
 #include "sim_model.h"
 
+#define MAX_VCPUS 1024 /* KVM_MAX_VCPUS */
+
 bool gmi_sim_has_private_memory(const struct sim_vm *vm)
 {
 	return vm->type == GMI_KVM_X86_SW_PROTECTED_VM || vm->type == GMI_KVM_X86_SNP_VM ||
@@ -73,6 +75,27 @@ static uint64_t cap_pre_fault(const struct gmem_sim *sim, const struct sim_vm *v
 	return sim_has(sim, SIM_PRE_FAULT) && sim_has(sim, SIM_TDP);
 }
 
+/* A TD has no more vCPUs than the machine has processors: tdx_vm_init(). */
+static uint64_t cap_max_vcpus(const struct gmem_sim *sim, const struct sim_vm *vm)
+{
+	return vm && vm->td && sim->tdx.cpus < MAX_VCPUS ? sim->tdx.cpus : MAX_VCPUS;
+}
+
+static uint64_t cap_nr_vcpus(const struct gmem_sim *sim, const struct sim_vm *vm)
+{
+	if (!sim_has(sim, SIM_TDX))
+		return 2;
+	return sim->tdx.cpus < MAX_VCPUS ? sim->tdx.cpus : MAX_VCPUS;
+}
+
+/* It came with KVM_PRE_FAULT_MEMORY, in 6.11. */
+static uint64_t cap_apic_bus_cycles(const struct gmem_sim *sim, const struct sim_vm *vm)
+{
+	if (!sim_has(sim, SIM_PRE_FAULT))
+		return 0;
+	return vm && vm->apic_bus_ns ? vm->apic_bus_ns : 1;
+}
+
 /* What no merged x86 kernel answers: 0 there. */
 static uint64_t cap_huge_2025(const struct gmem_sim *sim, const struct sim_vm *vm)
 {
@@ -90,15 +113,15 @@ static const struct cap caps[] = {
 	{.number = 0, .value = 1}, /* IRQCHIP */
 	{.number = 1, .value = 1}, /* HLT */
 	{.number = GMI_KVM_CAP_USER_MEMORY, .value = 1},
-	{.number = 4, .value = 1}, /* SET_TSS_ADDR */
-	{.number = 7, .value = 1}, /* EXT_CPUID */
-	{.number = 9, .value = 2}, /* NR_VCPUS */
+	{.number = 4, .value = 1},             /* SET_TSS_ADDR */
+	{.number = 7, .value = 1},             /* EXT_CPUID */
+	{.number = 9, .answer = cap_nr_vcpus}, /* NR_VCPUS */
 	{.number = GMI_KVM_CAP_NR_MEMSLOTS, .value = SIM_MAX_SLOTS},
 	{.number = 14, .value = 1}, /* MP_STATE */
 	{.number = 16, .value = 1}, /* SYNC_MMU */
 	{.number = 21, .value = 1}, /* DESTROY_MEMORY_REGION_WORKS */
 	{.number = 37, .value = 1}, /* SET_IDENTITY_MAP_ADDR */
-	{.number = GMI_KVM_CAP_MAX_VCPUS, .value = 1024},
+	{.number = GMI_KVM_CAP_MAX_VCPUS, .answer = cap_max_vcpus},
 	{.number = GMI_KVM_CAP_READONLY_MEM, .answer = cap_readonly},
 	{.number = 98, .value = 1},  /* ENABLE_CAP_VM */
 	{.number = 105, .value = 1}, /* CHECK_EXTENSION_VM */
@@ -116,6 +139,7 @@ static const struct cap caps[] = {
 	{.number = GMI_KVM_CAP_GUEST_MEMFD, .answer = cap_guest_memfd},
 	{.number = GMI_KVM_CAP_VM_TYPES, .answer = cap_vm_types},
 	{.number = GMI_KVM_CAP_PRE_FAULT_MEMORY, .answer = cap_pre_fault},
+	{.number = GMI_KVM_CAP_X86_APIC_BUS_CYCLES_NS, .answer = cap_apic_bus_cycles},
 	{.number = GMI_KVM_CAP_GUEST_MEMFD_FLAGS, .answer = gmi_sim_create_flags},
 	{.number = GMI_RFC_HUGE2_CAP_GMEM_SHARED_MEM, .answer = cap_huge_2025},
 	{.number = GMI_RFC_HUGE2_CAP_GMEM_CONVERSION, .answer = cap_huge_2025},

@@ -25,7 +25,7 @@ static int answer_minimal(const struct gmem_sim *sim, uint64_t arg)
 {
 	const struct gmi_kvm_cpuid_entry2 entries[] = {
 		{.function = 0, .eax = 1, .ebx = 0x656d6d67, .ecx = 0x6d697300, .edx = 0x676d656d},
-		{.function = 1, .eax = 0x600, .ecx = 1u << 31, .edx = 0x078bfbff},
+		{.function = 1, .eax = 0x600, .ecx = 1u << 31 | 1u << 21, .edx = 0x078bfbff},
 		{.function = 0x80000000, .eax = 0x80000008},
 		{.function = 0x80000001, .edx = 1u << 29 | 1u << 20},
 		{.function = 0x80000008, .eax = 48u << 8 | sim->profile->gpa_bits},

@@ -19,6 +19,24 @@ static int split_irqchip(struct gmem_sim *sim, struct sim_vm *vm, uint64_t route
 	if (vm->irqchip || vm->vcpus)
 		return -EEXIST;
 	vm->irqchip = true;
+	vm->irqchip_split = true;
+	return 0;
+}
+
+/* The timer counts in u32, divided by at most 128: that much has to fit. */
+static int apic_bus_cycles(struct gmem_sim *sim, struct sim_vm *vm, uint64_t ns)
+{
+	uint64_t product;
+
+	if (!sim_has(sim, SIM_PRE_FAULT)) /* which came with it, in 6.11 */
+		return -EINVAL;
+	if (!ns || __builtin_mul_overflow((uint64_t)UINT32_MAX * 128, ns, &product))
+		return -EINVAL;
+	if (!vm->irqchip)
+		return -ENXIO;
+	if (vm->vcpus)
+		return -EINVAL;
+	vm->apic_bus_ns = ns;
 	return 0;
 }
 
@@ -42,6 +60,7 @@ static const struct {
 } caps[] = {
 	{GMI_KVM_CAP_EXIT_HYPERCALL, exit_hypercall},
 	{GMI_KVM_CAP_SPLIT_IRQCHIP, split_irqchip},
+	{GMI_KVM_CAP_X86_APIC_BUS_CYCLES_NS, apic_bus_cycles},
 	{GMI_KVM_CAP_VM_COPY_ENC_CONTEXT_FROM, copy_context},
 	{GMI_KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, move_context},
 };
@@ -71,6 +90,8 @@ int gmi_sim_encrypt_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	uint32_t command;
 
+	if (vm->td)
+		return gmi_sim_tdx_vm_op(sim, vm, arg);
 	if (sim_has(sim, SIM_SEV))
 		return gmi_sim_sev_op(sim, vm, arg);
 	if (!has_firmware(vm))

@@ -93,8 +93,13 @@ int gmi_sim_new_view(struct gmem_sim *sim, struct sim_vm *vm, struct sim_inode *
 /* The last reference to a file is gone: kvm_gmem_release(). */
 void gmi_sim_release_view(struct gmem_sim *sim, struct sim_view *view)
 {
-	for (size_t i = 0; i < view->bindings.count; i++)
-		view->bindings.slot[i]->view = NULL;
+	for (size_t i = 0; i < view->bindings.count; i++) {
+		struct sim_slot *slot = view->bindings.slot[i];
+
+		if (view->vm)
+			gmi_sim_td_forget(view->vm, slot->gpa, slot->size);
+		slot->view = NULL;
+	}
 	gmi_sim_index_free(&view->bindings);
 	gmi_sim_forget_view(sim, view);
 	if (view->vm)

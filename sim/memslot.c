@@ -260,8 +260,11 @@ static int change_slots(struct gmem_sim *sim, struct sim_vm *vm,
 		return -EINVAL;
 	space = &vm->space[region->slot >> 16];
 	slot = slot_by_id(space, region->slot & 0xffff);
-	if (!region->memory_size)
+	if (!region->memory_size) {
+		if (slot)
+			gmi_sim_td_forget(vm, slot->gpa, slot->size);
 		return slot ? delete_slot(space, slot) : -EINVAL;
+	}
 	if (slot)
 		return modify_slot(sim, space, slot, region);
 	return create_slot(sim, vm, region);

@@ -203,6 +203,7 @@ int gmi_sim_fallocate(struct gmem_sim *sim, struct sim_inode *inode, int mode, i
 	if (!gmi_is_aligned(start, SIM_PAGE) || !gmi_is_aligned(bytes, SIM_PAGE))
 		return -EINVAL;
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
+		gmi_sim_td_forget_file(sim, inode, start, bytes);
 		gmi_sim_punch(inode, start, bytes);
 		return 0;
 	}

@@ -14,6 +14,15 @@ static int look_at_hva(struct sim_target *target)
 	return gmi_sim_copy_in(&byte, target->hva, 1);
 }
 
+/* Private pages of a TD come in as pending. */
+static int map_pending(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, uint64_t size,
+		       const struct sim_target *target)
+{
+	if (!(target->exit_flags & GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE))
+		return 0;
+	return gmi_sim_td_map(sim, vm, gpa, size);
+}
+
 /* One step: as far as one kind of backing reaches. @ret_done also on failure. */
 static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint64_t size,
 		uint64_t *ret_done)
@@ -26,6 +35,8 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 		return -EINTR;
 	if (!gmi_sim_may_pre_fault(sim, vcpu->vm) || !sim_has(sim, SIM_TDP))
 		return -EOPNOTSUPP;
+	if (vcpu->vm->td && gpa & gmi_sim_td_shared_bit(vcpu->vm->td))
+		return -EINVAL;
 	gmi_sim_resolve(sim, vcpu->vm, gpa, false, SIM_ACCESS_ANY, &target);
 	if (target.size > size)
 		target.size = size;
@@ -45,6 +56,8 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 		if (*ret_done && target.to_guest &&
 		    gmi_sim_rmp_assign(target.inode, target.offset, *ret_done))
 			ret = -ENOMEM;
+		if (map_pending(sim, vcpu->vm, gpa, *ret_done, &target))
+			return -EIO;
 		break;
 	}
 	if (ret && ret != -EINTR)

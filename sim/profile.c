@@ -13,6 +13,7 @@
 #define TYPE_AMD                                                                                   \
 	(TYPE_DEFAULT | TYPE_SW_PROTECTED | 1u << GMI_KVM_X86_SEV_VM |                             \
 	 1u << GMI_KVM_X86_SEV_ES_VM | 1u << GMI_KVM_X86_SNP_VM)
+#define TYPE_TDX (1u << GMI_KVM_X86_TDX_VM)
 #define TYPE_ALL ((1u << (GMI_KVM_X86_TDX_VM + 1)) - 1)
 
 #define V7_3 (SIM_GMEM_ANY_VM | SIM_INODE_POLICY | SIM_PRE_FAULT | SIM_TDP | SIM_SMM)
@@ -82,6 +83,28 @@ static const struct sim_profile profiles[] = {
 		.private_flags = MMAP,
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 48,
+	},
+	/* UNVERIFIED: a host with a TDX module, vmx/tdx.c of 7.3.4. */
+	{
+		.name = "v7.3-tdx",
+		.release = "7.3.0",
+		.features = V7_3 | SIM_VM_ATTRIBUTES | SIM_TDX,
+		.vm_types = TYPE_DEFAULT | TYPE_TDX,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 46,
+	},
+	/* UNVERIFIED: TDX as it was merged, vmx/tdx.c of 3829d81b6958 (2025); up to 6.18. */
+	{
+		.name = "v6.16-tdx",
+		.release = "6.16.0",
+		.features = SIM_VM_ATTRIBUTES | SIM_OFFSET_SIGNED | SIM_OVERLAP_EARLY |
+			    SIM_PRE_FAULT | SIM_TDP | SIM_SMM | SIM_GMEM_CAP_BY_VM | SIM_TDX |
+			    SIM_TDX_OLD,
+		.vm_types = TYPE_DEFAULT | TYPE_TDX,
+		.overlap_errno = -EINVAL,
+		.gpa_bits = 46,
 	},
 	/*
 	 * UNVERIFIED: kvm-x86 in linux-next, September 2026, without

@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct sim_fpu) == 0x1a0, "KVM_GET_FPU");
 #define KVM_SET_LAPIC    0x4400ae8fu
 
 /* Who may not touch it once the guest's state is protected. */
-enum guarded { OPEN, GUARDED, GUARDED_BUT_SNP };
+enum guarded { OPEN, GUARDED, GUARDED_BUT_SNP, GUARDED_OF_TD };
 
 /* The size is part of the request. */
 static const struct blob {
@@ -34,7 +34,7 @@ static const struct blob {
 	{GMI_KVM_GET_DEBUGREGS, GMI_KVM_SET_DEBUGREGS, SIM_REGS_DEBUG, GUARDED},
 	{GMI_KVM_GET_XCRS, GMI_KVM_SET_XCRS, SIM_REGS_XCRS, GUARDED},
 	{KVM_GET_MP_STATE, KVM_SET_MP_STATE, SIM_REGS_MP_STATE, OPEN},
-	{KVM_GET_LAPIC, KVM_SET_LAPIC, SIM_REGS_LAPIC, OPEN},
+	{KVM_GET_LAPIC, KVM_SET_LAPIC, SIM_REGS_LAPIC, GUARDED_OF_TD},
 	{GMI_KVM_GET_XSAVE, GMI_KVM_SET_XSAVE, SIM_REGS_XSAVE, GUARDED_BUT_SNP},
 };
 
@@ -158,7 +158,7 @@ static bool is_guarded(const struct sim_vcpu *vcpu, const struct blob *blob)
 {
 	if (!vcpu->is_protected || !gmi_sim_has_protected_state(vcpu->vm))
 		return false;
-	return blob->guarded == GUARDED ||
+	return blob->guarded == GUARDED || (blob->guarded == GUARDED_OF_TD && vcpu->vm->td) ||
 	       (blob->guarded == GUARDED_BUT_SNP && vcpu->vm->type != GMI_KVM_X86_SNP_VM);
 }
 

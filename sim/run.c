@@ -108,6 +108,14 @@ static int enter_encrypted(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	return 0;
 }
 
+/* tdx_vcpu_needs_initialization() */
+static bool is_runnable(const struct sim_vcpu *vcpu)
+{
+	const struct sim_td *td = vcpu->vm->td;
+
+	return !td || (vcpu->td_ready && td->state == GMEM_SIM_TD_RUNNABLE);
+}
+
 /* kvm_arch_vcpu_ioctl_run(): what the last exit left open is done before immediate_exit counts. */
 int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
@@ -121,6 +129,8 @@ int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 		return ret;
 	if (*(volatile uint8_t *)&vcpu->run->immediate_exit)
 		return -EINTR;
+	if (!is_runnable(vcpu))
+		return -EINVAL;
 	vcpu->run->exit_reason = GMI_KVM_EXIT_UNKNOWN;
 	ret = enter_encrypted(sim, vcpu);
 	if (ret <= 0)

@@ -24,6 +24,8 @@ uint32_t gmi_sim_vm_types(const struct gmem_sim *sim)
 {
 	uint32_t types = sim->profile->vm_types;
 
+	if (sim_has(sim, SIM_TDX) && !gmi_sim_has_hashes())
+		types &= ~(1u << GMI_KVM_X86_TDX_VM);
 	return sim_has(sim, SIM_SEV) && !has_sev(sim) ? types & ~SEV_TYPES : types;
 }
 
@@ -62,6 +64,8 @@ bool gmi_sim_may_pre_fault(const struct gmem_sim *sim, const struct sim_vm *vm)
 {
 	if (vm->type == GMI_KVM_X86_SNP_VM)
 		return vm->sev.guest && vm->sev.guest->state == GUEST_RUNNING;
+	if (vm->td)
+		return vm->td->state == GMEM_SIM_TD_RUNNABLE;
 	return vm->type != GMI_KVM_X86_TDX_VM;
 }
 

@@ -71,7 +71,7 @@ bool gmi_sim_view_is_alive(struct sim_view *view)
 
 static bool vm_is_dead(struct gmem_sim *sim, struct sim_vm *vm)
 {
-	return !vm->vcpus && !vm->views && !vm->sev.mirrors &&
+	return !vm->vcpus && !vm->views && !vm->users && !vm->sev.mirrors &&
 	       !gmi_sim_id_is_held(sim->control_fd, vm->object.id);
 }
 
@@ -178,6 +178,7 @@ static int init(struct gmem_sim *sim, const struct gmem_sim_opts *opts)
 	sim->reap_at = 64;
 	gmi_sim_pools_init(sim);
 	gmi_sim_psp_init(sim);
+	gmi_sim_tdx_init_host(sim);
 	sim->control_fd = gmi_sim_new_memory("gmem-sim:kvm", SIM_BACKED_END, &sim->control_dev,
 					     &sim->control_ino);
 	if (sim->control_fd < 0)

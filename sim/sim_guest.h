@@ -22,7 +22,7 @@ struct sim_target {
 	uint64_t hva;
 	bool to_guest;       /* a page of the file becomes the guest's in the RMP */
 	uint64_t exit_flags; /* of a fault, also one that comes later */
-	int error;           /* of SIM_TO_FAULT */
+	int error;           /* of SIM_TO_FAULT; 0: the guest dies of it */
 };
 
 /* fault.c */
@@ -43,6 +43,8 @@ enum sim_pending {
 	PENDING_IO,
 	PENDING_HYPERCALL,
 	PENDING_CERTS,
+	PENDING_TDVMCALL,
+	PENDING_MAP_GPA,
 };
 
 #define SIM_CHUNK 0x10000u
@@ -58,6 +60,8 @@ struct sim_script {
 	uint64_t pending_size;
 	uint8_t data[8]; /* string I/O on its way between port and memory */
 	bool has_data;
+	uint64_t map_next; /* MapGPA: what is left */
+	uint64_t map_end;
 	struct gmem_sim_vcpu_info info;
 	uint8_t chunk[SIM_CHUNK];
 };
@@ -65,6 +69,7 @@ struct sim_script {
 /* action.c: one step of one action. 1: go on, 0: leave to the VMM, or the error of KVM_RUN. */
 int gmi_sim_step(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu);
+int gmi_sim_next_action(struct sim_script *script);
 bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count);
 
 /* The contents that FILL writes. */
@@ -77,6 +82,12 @@ static inline uint64_t gmi_sim_word(uint64_t seed, uint64_t gpa)
 }
 
 void gmi_sim_fill(uint8_t *to, uint64_t gpa, size_t size, uint64_t seed);
+
+/* tdx_call.c */
+int gmi_sim_do_tdvmcall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+			const struct gmem_sim_action *action);
+int gmi_sim_complete_tdvmcall(struct sim_vcpu *vcpu);
+int gmi_sim_complete_map_gpa(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 
 /* run.c */
 int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);

@@ -16,6 +16,7 @@
 #include "sim_profile.h"
 #include "sim_rangemap.h"
 #include "sim_sev.h"
+#include "sim_tdx.h"
 #include "uapi_kvm.h"
 #include "uapi_rfc.h"
 
@@ -88,7 +89,11 @@ struct sim_vm {
 	bool dead;
 	uint64_t hypercall_exits;
 	bool irqchip;
+	bool irqchip_split;
 	uint32_t tsc_khz;
+	uint64_t apic_bus_ns; /* 0 is the default */
+	uint32_t users;       /* threads that wait in an ioctl */
+	struct sim_td *td;    /* of a TD on a machine with a TDX module */
 	struct sim_rangemap attributes;
 	struct sim_rangemap mmio; /* pages known to have no memslot; the value is the generation */
 	uint64_t generation;      /* of the memslots */
@@ -148,6 +153,8 @@ struct sim_vcpu {
 	bool is_debugged;
 	void *cpuid;
 	size_t cpuid_size;
+	bool td_ready; /* KVM_TDX_INIT_VCPU is done */
+	uint64_t td_rcx;
 };
 
 struct sim_policy {
@@ -190,6 +197,7 @@ struct gmem_sim {
 	uint64_t interrupt_after;        /* pages; UINT64_MAX is never */
 	struct sim_pool pool[SIM_POOLS];
 	struct sim_psp psp;
+	struct sim_tdx_host tdx;
 	_Atomic uint64_t slow_ns; /* that a MiB takes beyond the real time */
 };
 

@@ -21,6 +21,8 @@
 #define SIM_HUGE_WIP       (1u << 13) /* its working tree of December 2025 */
 #define SIM_ZAP_ALL        (1u << 14) /* deleting a memslot drops all page tables (up to 6.11) */
 #define SIM_SEV            (1u << 15) /* AMD, with the firmware for confidential VMs */
+#define SIM_TDX            (1u << 16) /* a TDX module, and KVM_MEMORY_ENCRYPT_OP for TDs */
+#define SIM_TDX_OLD        (1u << 17) /* as it was merged in 6.16, up to 6.18 */
 
 /* One row a simulated kernel. */
 struct sim_profile {

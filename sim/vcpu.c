@@ -10,7 +10,6 @@
 #include "sim_guest.h"
 #include "sim_regs.h"
 
-#define MAX_VCPUS    1024 /* KVM_CAP_MAX_VCPUS */
 #define MAX_VCPU_IDS 4096 /* KVM_CAP_MAX_VCPU_ID */
 #define MAX_CPUID    256  /* KVM_MAX_CPUID_ENTRIES */
 
@@ -59,10 +58,14 @@ int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number
 	struct sim_vcpu *vcpu;
 	int fd, ret;
 
-	if (number >= MAX_VCPU_IDS || vm->vcpus >= MAX_VCPUS)
+	if (number >= MAX_VCPU_IDS ||
+	    (int)vm->vcpus >= gmi_sim_check_extension(sim, vm, GMI_KVM_CAP_MAX_VCPUS))
 		return -EINVAL;
 	if (number_is_taken(vm, number))
 		return -EEXIST;
+	ret = vm->td ? gmi_sim_tdx_may_create_vcpu(vm) : 0;
+	if (ret)
+		return ret;
 	vcpu = calloc(1, sizeof(*vcpu));
 	if (!vcpu)
 		return -ENOMEM;
@@ -77,6 +80,7 @@ int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number
 	vcpu->object.kind = SIM_VCPU;
 	vcpu->vm = vm;
 	vcpu->number = (uint32_t)number;
+	vcpu->is_protected = vm->td;
 	append_vcpu(vm, vcpu);
 	gmi_sim_insert(sim, &vcpu->object);
 	return fd;
@@ -161,6 +165,12 @@ static int no_vcpu_commands(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_
 	return -ENOTTY;
 }
 
+/* TDX fixes it for the whole TD. */
+static int set_tsc_khz(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	return vcpu->vm->td ? -EINVAL : 0;
+}
+
 #define KVM_SET_SIGNAL_MASK 0x4004ae8bu
 #define KVM_SET_GUEST_DEBUG 0x4048ae9bu
 
@@ -191,7 +201,8 @@ static const struct {
 	{GMI_KVM_PRE_FAULT_MEMORY, gmi_sim_pre_fault, SIM_PRE_FAULT},
 	{GMI_KVM_SET_CPUID2, set_cpuid, 0},
 	{GMI_KVM_GET_CPUID2, get_cpuid, 0},
-	{GMI_KVM_SET_TSC_KHZ, accept_request, 0},
+	{GMI_KVM_SET_TSC_KHZ, set_tsc_khz, 0},
+	{GMI_KVM_MEMORY_ENCRYPT_OP, gmi_sim_tdx_vcpu_op, SIM_TDX_OLD},
 	{KVM_SET_SIGNAL_MASK, accept_request, 0},
 	{KVM_SET_GUEST_DEBUG, set_guest_debug, 0},
 	{GMI_KVM_MEMORY_ENCRYPT_OP, no_vcpu_commands, SIM_SEV},
@@ -210,10 +221,24 @@ static int dispatch(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t reques
 	return ret == -ENOTTY ? -EINVAL : ret;
 }
 
+/* It takes the mutexes of all vCPUs, this one's too: kvm_arch_vcpu_unlocked_ioctl(). */
+static int encrypt_op_unlocked(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
+{
+	int ret;
+
+	vcpu->users++;
+	ret = gmi_sim_tdx_vcpu_op(sim, vcpu, arg);
+	vcpu->users--;
+	return ret;
+}
+
 int gmi_sim_vcpu_ioctl(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg)
 {
 	int ret;
 
+	if (request == GMI_KVM_MEMORY_ENCRYPT_OP && sim_has(sim, SIM_TDX) &&
+	    !sim_has(sim, SIM_TDX_OLD))
+		return encrypt_op_unlocked(sim, vcpu, arg);
 	gmi_sim_enter_vcpu(sim, vcpu);
 	ret = dispatch(sim, vcpu, request, arg);
 	gmi_sim_leave_vcpu(sim, vcpu);

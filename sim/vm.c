@@ -29,6 +29,11 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type)
 	}
 	vm->object = (struct sim_object){.kind = SIM_VM, .id = id};
 	vm->type = (uint32_t)type;
+	if (gmi_sim_td_create(sim, vm)) {
+		free(vm);
+		close(fd);
+		return -ENOMEM;
+	}
 	vm->owner = getpid();
 	gmi_sim_sev_init_vm(sim, vm);
 	gmi_sim_insert(sim, &vm->object);
@@ -39,6 +44,7 @@ void gmi_sim_free_vm(struct gmem_sim *sim, struct sim_vm *vm)
 {
 	gmi_sim_sev_free_vm(sim, vm);
 	gmi_sim_free_slots(vm);
+	gmi_sim_td_destroy(vm->td);
 	gmi_sim_rangemap_free(&vm->attributes);
 	gmi_sim_rangemap_free(&vm->mmio);
 	free(vm);
@@ -53,15 +59,20 @@ static int create_irqchip(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	if (vm->irqchip)
 		return -EEXIST;
+	if (vm->td && !sim_has(sim, SIM_TDX_OLD))
+		return -ENOTTY;
 	if (vm->vcpus)
 		return -EINVAL;
 	vm->irqchip = true;
 	return 0;
 }
 
+/* UNVERIFIED: kvm_caps.max_guest_tsc_khz differs between machines; it has at most 31 bits. */
+#define MAX_TSC_KHZ 0x7fffffffu
+
 static int set_tsc_khz(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
-	if (vm->created_vcpus)
+	if (vm->created_vcpus || (uint32_t)arg >= MAX_TSC_KHZ)
 		return -EINVAL;
 	vm->tsc_khz = (uint32_t)arg;
 	return 0;

@@ -169,6 +169,14 @@ int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret_stats);
  * @GMEM_SIM_JUMP:      goes on with action @value, @args[0] times; 0 is without end
  * @GMEM_SIM_HALT:      KVM_EXIT_HLT; the next KVM_RUN goes on behind it
  * @GMEM_SIM_SHUTDOWN:  KVM_EXIT_SHUTDOWN, now and at each KVM_RUN
+ * @GMEM_SIM_ACCEPT:    takes the private pages of @size bytes at @addr as its own
+ *                      (TDG.MEM.PAGE.ACCEPT); they read as zeroes then. The answer in the vCPU's info
+ *                      is 1 where the guest had one of them already. Only TDs have to do this
+ * @GMEM_SIM_TDVMCALL:  TDG.VP.VMCALL of a TD: leaf @value, R12 to R15 in @args. The answer's status
+ *                      is in the vCPU's info; R10 to R14 go to the five uint64_t at @out, which may
+ *                      be NULL. MapGPA and GetQuote addresses carry the shared bit. Of a fatal error
+ *                      @args are the code and an address, @in the @size bytes of text, at most 64,
+ *                      or NULL
  *
  * The end of a script is a HALT for ever. Words are aligned: @addr and @size of FILL, CHECK and SUM
  * are multiples of 8, and so is @addr of ADD and WAIT. Numbers are never reused.
@@ -191,6 +199,8 @@ enum gmem_sim_op {
 	GMEM_SIM_ADD = 14,
 	GMEM_SIM_WAIT = 15,
 	GMEM_SIM_REPORT = 16,
+	GMEM_SIM_ACCEPT = 17,
+	GMEM_SIM_TDVMCALL = 18,
 	GMEM_SIM_OP_COUNT
 };
 
@@ -607,6 +617,180 @@ struct gmem_sim_report {
  */
 int gmem_sim_get_report(struct gmem_sim *sim, int vm_fd, const void *data,
 			struct gmem_sim_report *ret_report);
+
+/* flags of struct gmem_sim_tdx_host */
+#define GMEM_SIM_TDX_EPT5            (UINT32_C(1) << 0) /* EPT of five levels: GPAW 52 */
+#define GMEM_SIM_TDX_PACKAGE_OFFLINE (UINT32_C(1) << 1) /* a package has no CPU that runs */
+
+/**
+ * struct gmem_sim_tdx_host - what the machine has for TDs
+ * @sz:           sizeof(struct gmem_sim_tdx_host), set by the caller
+ * @cpus:         processors, and with that the most vCPUs of a TD; 64 at first
+ * @key_ids:      private key ids, at most 63, one a TD; 31 at first
+ * @cgroup_limit: TDs that the process's control group allows; 0 is no limit, as at first
+ * @flags:        GMEM_SIM_TDX_… bits; none at first
+ */
+struct gmem_sim_tdx_host {
+	size_t sz;
+	uint32_t cpus;
+	uint32_t key_ids;
+	uint32_t cgroup_limit;
+	uint32_t flags;
+};
+
+/**
+ * gmem_sim_set_tdx_host() - Set up the machine for TDs
+ * @sim:  a simulator
+ * @host: the machine
+ *
+ * Profiles whose name ends in "-tdx" have a TDX module. It measures what is added to a TD by itself,
+ * so that gmem_sim_td_get_info() can be compared with what a launch was expected to give. TDs that
+ * exist keep what they have. They want a build with nettle; without, TDs are not offered. Nothing of
+ * it was compared with a real module: UNVERIFIED.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer, a wrong @sz, no CPU or key id, too many of them, an unknown flag
+ */
+int gmem_sim_set_tdx_host(struct gmem_sim *sim, const struct gmem_sim_tdx_host *host);
+
+/**
+ * enum gmem_sim_seamcall - calls of KVM to the TDX module that can be made to fail
+ *
+ * @GMEM_SIM_TDH_MNG_CREATE:     KVM_TDX_INIT_VM
+ * @GMEM_SIM_TDH_MNG_KEY_CONFIG: KVM_TDX_INIT_VM
+ * @GMEM_SIM_TDH_MNG_ADDCX:      KVM_TDX_INIT_VM
+ * @GMEM_SIM_TDH_MNG_INIT:       KVM_TDX_INIT_VM
+ * @GMEM_SIM_TDH_VP_CREATE:      KVM_TDX_INIT_VCPU
+ * @GMEM_SIM_TDH_VP_ADDCX:       KVM_TDX_INIT_VCPU
+ * @GMEM_SIM_TDH_VP_INIT:        KVM_TDX_INIT_VCPU
+ * @GMEM_SIM_TDH_MEM_PAGE_ADD:   KVM_TDX_INIT_MEM_REGION, once a page
+ * @GMEM_SIM_TDH_MEM_PAGE_AUG:   a page that a running guest touches or accepts first
+ * @GMEM_SIM_TDH_MR_EXTEND:      KVM_TDX_INIT_MEM_REGION, 16 times a measured page
+ * @GMEM_SIM_TDH_MR_FINALIZE:    KVM_TDX_FINALIZE_VM
+ *
+ * The names are the module's. Numbers are never reused.
+ */
+enum gmem_sim_seamcall {
+	GMEM_SIM_TDH_MNG_CREATE = 0,
+	GMEM_SIM_TDH_MNG_KEY_CONFIG = 1,
+	GMEM_SIM_TDH_MNG_ADDCX = 2,
+	GMEM_SIM_TDH_MNG_INIT = 3,
+	GMEM_SIM_TDH_VP_CREATE = 4,
+	GMEM_SIM_TDH_VP_ADDCX = 5,
+	GMEM_SIM_TDH_VP_INIT = 6,
+	GMEM_SIM_TDH_MEM_PAGE_ADD = 7,
+	GMEM_SIM_TDH_MEM_PAGE_AUG = 8,
+	GMEM_SIM_TDH_MR_EXTEND = 9,
+	GMEM_SIM_TDH_MR_FINALIZE = 10,
+	GMEM_SIM_SEAMCALL_COUNT
+};
+
+/* Statuses with a meaning for KVM; any other makes the operation fail with EIO. */
+#define GMEM_SIM_TDX_OPERAND_BUSY    UINT64_C(0x8000020000000000) /* someone else is in the module */
+#define GMEM_SIM_TDX_NO_ENTROPY      UINT64_C(0x8000020300000000) /* no random number */
+#define GMEM_SIM_TDX_OPERAND_INVALID UINT64_C(0xc000010000000000) /* or-ed with which one */
+
+/**
+ * gmem_sim_fail_seamcall() - Have the TDX module refuse a call
+ * @sim:    a simulator
+ * @call:   which
+ * @skip:   calls of it that go through before
+ * @count:  calls that fail then; 0 takes the wish back
+ * @status: the module's status; not 0 unless @count is
+ *
+ * What KVM makes of it depends on the profile: it tries again itself, hands an error to the VMM, or
+ * gives the VM up, after which every ioctl on it is EIO.
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  @sim is NULL, no such call, a status of 0
+ */
+int gmem_sim_fail_seamcall(struct gmem_sim *sim, enum gmem_sim_seamcall call, uint64_t skip,
+			   uint64_t count, uint64_t status);
+
+/**
+ * enum gmem_sim_td_state - where a TD is in its life
+ * @GMEM_SIM_TD_UNINITIALISED: KVM_TDX_INIT_VM is to come
+ * @GMEM_SIM_TD_INITIALISED:   vCPUs and pages may be added
+ * @GMEM_SIM_TD_RUNNABLE:      KVM_TDX_FINALIZE_VM is done
+ * @GMEM_SIM_TD_DEAD:          KVM gave it up
+ */
+enum gmem_sim_td_state {
+	GMEM_SIM_TD_UNINITIALISED = 0,
+	GMEM_SIM_TD_INITIALISED = 1,
+	GMEM_SIM_TD_RUNNABLE = 2,
+	GMEM_SIM_TD_DEAD = 3
+};
+
+/**
+ * struct gmem_sim_td_info - a TD as the TDX module has it
+ * @sz:            sizeof(struct gmem_sim_td_info), set by the caller
+ * @state:         enum gmem_sim_td_state
+ * @key_id:        its private key id; 0 is none
+ * @gpaw:          48 or 52, bits of a guest address; the highest marks shared memory; 0 before
+ *                 KVM_TDX_INIT_VM
+ * @tsc_khz:       what the guest's TSC counts
+ * @attributes:    TD attributes
+ * @xfam:          extended features, with those that are always on
+ * @apic_bus_ns:   nanoseconds of a cycle of the APIC bus, as KVM has it; the module's is 40
+ * @added:         bytes of pages added by KVM_TDX_INIT_MEM_REGION
+ * @pending:       bytes of pages that the guest has to accept
+ * @accepted:      bytes of pages that it accepted
+ * @mrconfigid:    as given
+ * @mrowner:       as given
+ * @mrownerconfig: as given
+ * @mrtd:          SHA-384 of what was added and measured so far; final from GMEM_SIM_TD_RUNNABLE on
+ */
+struct gmem_sim_td_info {
+	size_t sz;
+	uint32_t state;
+	uint32_t key_id;
+	uint32_t gpaw;
+	uint32_t tsc_khz;
+	uint64_t attributes;
+	uint64_t xfam;
+	uint64_t apic_bus_ns;
+	uint64_t added;
+	uint64_t pending;
+	uint64_t accepted;
+	uint8_t mrconfigid[48];
+	uint8_t mrowner[48];
+	uint8_t mrownerconfig[48];
+	uint8_t mrtd[48];
+};
+
+/**
+ * gmem_sim_td_get_info() - Ask the TDX module about a TD
+ * @sim:      a simulator
+ * @vm_fd:    a VM of it
+ * @ret_info: (in: @sz; out) the answer
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer or a wrong @sz
+ *   -EBADF   @vm_fd is no VM of @sim
+ *   -ENOTTY  the VM is no TD
+ */
+int gmem_sim_td_get_info(struct gmem_sim *sim, int vm_fd, struct gmem_sim_td_info *ret_info);
+
+/**
+ * gmem_sim_td_get_rcx() - Ask what a TD's vCPU starts with in RCX
+ * @sim:     a simulator
+ * @vcpu_fd: a vCPU of it
+ * @ret_rcx: (out) the data of KVM_TDX_INIT_VCPU, for firmware the address of the TD HOB
+ *
+ * Threads: safe. Kernel: none.
+ *
+ * Return: 0, or -errno:
+ *   -EINVAL  a NULL pointer
+ *   -EBADF   @vcpu_fd is no vCPU of @sim
+ *   -ENOTTY  KVM_TDX_INIT_VCPU was not called on it
+ */
+int gmem_sim_td_get_rcx(struct gmem_sim *sim, int vcpu_fd, uint64_t *ret_rcx);
 
 #ifdef __cplusplus
 }

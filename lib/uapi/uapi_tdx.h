@@ -106,6 +106,7 @@ struct gmi_kvm_tdx_init_mem_region {
 #define GMI_TDX_OPERAND_BUSY                       0x8000020000000000ull /* module */
 #define GMI_TDX_PREVIOUS_TLB_EPOCH_BUSY            0x8000020100000000ull /* module */
 #define GMI_TDX_SYS_BUSY                           0x8000020200000000ull /* module */
+#define GMI_TDX_RND_NO_ENTROPY                     0x8000020300000000ull /* module */
 #define GMI_TDX_PAGE_METADATA_INCORRECT            0xc000030000000000ull /* module */
 #define GMI_TDX_VCPU_NOT_ASSOCIATED                0x8000070200000000ull /* module */
 #define GMI_TDX_KEY_GENERATION_FAILED              0x8000080000000000ull /* module */
