@@ -93,7 +93,7 @@ static const struct sim_profile profiles[] = {
 		.shared_flags = MMAP | INIT_SHARED,
 		.private_flags = MMAP,
 		.overlap_errno = -EEXIST,
-		.gpa_bits = 46,
+		.gpa_bits = 52,
 	},
 	/* UNVERIFIED: TDX as it was merged, vmx/tdx.c of 3829d81b6958 (2025); up to 6.18. */
 	{
@@ -104,7 +104,7 @@ static const struct sim_profile profiles[] = {
 			    SIM_TDX_OLD,
 		.vm_types = TYPE_DEFAULT | TYPE_TDX,
 		.overlap_errno = -EINVAL,
-		.gpa_bits = 46,
+		.gpa_bits = 52,
 	},
 	/*
 	 * UNVERIFIED: kvm-x86 in linux-next, September 2026, without
