@@ -68,7 +68,8 @@ static void arguments(struct gt *t)
 static void bad_pointer_of(struct vm *vm)
 {
 	const struct gt *t = vm->t;
-	int want = vm->traits.generation >= GEN_6_18 ? -EFAULT : -EINVAL;
+	int want =
+		vm->traits.has_pre_fault || vm->traits.generation >= GEN_6_18 ? -EFAULT : -EINVAL;
 	int vcpu = gt_create_vcpu(t, vm->fd);
 
 	MUST(vcpu >= 0);
