@@ -14,9 +14,7 @@
 static int fail(int error, const char *call, const struct gmem_launch_step *step, size_t index,
 		const char *why)
 {
-	int code = error == -ENOMEM || error == -EHWPOISON ? -EFAULT : error;
-
-	gmi_error_call(code, call, "the source of %s %s", gmi_step_name(step, index).text, why);
+	gmi_error_call(error, call, "the source of %s %s", gmi_step_name(step, index).text, why);
 	return gmi_at_gpa(step->gpa, step->size);
 }
 
@@ -34,6 +32,12 @@ static int touch(const struct gmem_ctx *ctx, const uint8_t *bytes, uint64_t size
 				      GMI_MADV_POPULATE_READ);
 	while ((ret == -EINTR || ret == -EAGAIN) && ++attempts < ATTEMPTS);
 	return ret;
+}
+
+/* ENOMEM is what is not mapped, EINVAL what may not be read or is a device's (mm/madvise.c). */
+static int why_unreadable(int error)
+{
+	return error == -ENOMEM || error == -EINVAL || error == -EHWPOISON ? -EFAULT : error;
 }
 
 static int map_file(const struct gmem_ctx *ctx, const struct gmem_launch_step *step, size_t index,
@@ -71,7 +75,7 @@ int gmi_step_source_open(const struct gmem_ctx *ctx, const struct gmem_launch_st
 	if (!ret && source.bytes) {
 		ret = touch(ctx, source.bytes, run->size);
 		if (ret)
-			fail(ret, "madvise", step, run->first, "cannot be read");
+			fail(why_unreadable(ret), "madvise", step, run->first, "cannot be read");
 	}
 	if (ret) {
 		ret = gmem_errinfo()->error;
