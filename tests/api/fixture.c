@@ -33,6 +33,7 @@ void fixture_close(struct api *api)
 		EXPECT("unbind", gmem_vm_unbind_all(api->other_vm), 0);
 	gmem_layout_unref(api->layout);
 	gmem_prealloc_unref(api->prealloc);
+	gmem_snp_unref(api->snp);
 	gmem_hugetlb_leave(api->share);
 	gmem_ctx_unref(api->ctx);
 	gmem_vm_unref(api->vm);
@@ -158,13 +159,26 @@ static bool can_link(const struct gt *t)
 	return t->profile ? !strncmp(t->profile, "rfc-link", 8) : !strcmp(t->kernel, "vm");
 }
 
+static bool is_for_snp(const struct gt *t)
+{
+	const struct api_case *c = t->data;
+
+	return c->needs & NEEDS_SNP;
+}
+
 static const char *missing_for(const struct gt *t, struct traits traits, uint32_t vm_type)
 {
 	const struct api_case *c = t->data;
 	bool has_private = vm_type == GMEM_VM_SW_PROTECTED;
+	bool is_snp = vm_type == GMEM_VM_SNP;
 
 	if (!(traits.types & (1u << vm_type)))
-		return "VMs with private memory are not offered";
+		return is_snp ? "VMs of type snp are not offered"
+			      : "VMs with private memory are not offered";
+	if (is_snp != is_for_snp(t))
+		return "only VMs of another type";
+	if (is_snp)
+		return NULL;
 	if (c->needs & NEEDS_SIM && !t->sim)
 		return "only simulated kernels";
 	if (c->needs & NEEDS_LINK && !can_link(t))
@@ -186,7 +200,7 @@ static const char *missing_for(const struct gt *t, struct traits traits, uint32_
 
 void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_type))
 {
-	static const uint32_t types[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT};
+	static const uint32_t types[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP};
 	struct traits traits = traits_of(t);
 	const char *missing, *reason = NULL;
 	unsigned int ran = 0;
@@ -195,7 +209,8 @@ void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_typ
 	for (i = 0; i < GT_COUNT(types); i++) {
 		missing = missing_for(t, traits, types[i]);
 		if (missing) {
-			reason = missing;
+			if (!reason || (types[i] == GMEM_VM_SNP) == is_for_snp(t))
+				reason = missing;
 			continue;
 		}
 		fprintf(stderr, "VMs of type %u:\n", types[i]);
@@ -219,7 +234,8 @@ static size_t add(struct gt_test *tests, size_t at, const struct api_case *cases
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
-		       api_count_attr + api_count_prealloc + api_count_link + api_count_reboot,
+		       api_count_attr + api_count_prealloc + api_count_link + api_count_reboot +
+		       api_count_snp,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -233,6 +249,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_prealloc, api_count_prealloc, run);
 	at = add(tests, at, api_cases_link, api_count_link, run);
 	at = add(tests, at, api_cases_reboot, api_count_reboot, run);
+	at = add(tests, at, api_cases_snp, api_count_snp, run);
 	*ret_count = at;
 	return tests;
 }
