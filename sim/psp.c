@@ -88,17 +88,32 @@ int gmi_sim_psp_start_up(struct gmem_sim *sim, uint32_t *error)
 	return ret;
 }
 
-/* sev_asid_new(): SEV-ES and SNP have the lower ones. */
-int gmi_sim_asid_new(struct gmem_sim *sim, uint32_t vm_type, uint32_t *ret_asid)
+/* SEV-ES and SNP have the lower ones, SNP the lowest: the number of those that a type has. */
+uint32_t gmi_sim_asids(const struct gmem_sim *sim, uint32_t vm_type, uint32_t *ret_first)
 {
 	const struct gmem_sim_sev *machine = &sim->psp.machine;
-	bool is_es = vm_type != GMI_KVM_X86_SEV_VM;
-	uint32_t first = is_es ? 1 : machine->es_asids + 1;
-	uint32_t end = first + (is_es ? machine->es_asids : machine->sev_asids);
 
-	if (first == end)
+	if (vm_type == GMI_KVM_X86_SEV_VM) {
+		*ret_first = machine->es_asids + 1;
+		return machine->sev_asids;
+	}
+	if (vm_type == GMI_KVM_X86_SNP_VM) {
+		*ret_first = 1;
+		return machine->snp_asids ? machine->snp_asids : machine->es_asids;
+	}
+	*ret_first = machine->snp_asids + 1;
+	return machine->es_asids - machine->snp_asids;
+}
+
+/* sev_asid_new() */
+int gmi_sim_asid_new(struct gmem_sim *sim, uint32_t vm_type, uint32_t *ret_asid)
+{
+	uint32_t first;
+	uint32_t count = gmi_sim_asids(sim, vm_type, &first);
+
+	if (!count)
 		return -ENOTTY;
-	for (uint32_t asid = first; asid < end; asid++) {
+	for (uint32_t asid = first; asid < first + count; asid++) {
 		if (sim->psp.asid[asid])
 			continue;
 		sim->psp.asid[asid] = true;
@@ -137,7 +152,7 @@ static bool machine_is_valid(const struct gmem_sim_sev *machine)
 {
 	return machine->sz == sizeof(*machine) && machine->sev_asids < SIM_ASIDS / 2 &&
 	       machine->es_asids < SIM_ASIDS / 2 && machine->api_major <= UINT8_MAX &&
-	       machine->api_minor <= UINT8_MAX && !machine->padding &&
+	       machine->api_minor <= UINT8_MAX && machine->snp_asids <= machine->es_asids &&
 	       !(machine->flags & ~(GMEM_SIM_SEV_SMT | GMEM_SIM_SEV_SOCKETS | GMEM_SIM_SEV_OFF));
 }
 

@@ -65,7 +65,7 @@ int gmi_sim_psp_ioctl(struct gmem_sim *sim, uint64_t request, uint64_t arg)
 
 static int sev_attr(const struct gmem_sim *sim, uint64_t attr, uint64_t *ret_value)
 {
-	bool is_on = !(sim->psp.machine.flags & GMEM_SIM_SEV_OFF) && gmi_sim_has_hashes();
+	bool is_on = gmi_sim_has_es(sim);
 
 	switch (attr) {
 	case GMI_KVM_X86_SEV_VMSA_FEATURES:

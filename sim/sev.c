@@ -19,14 +19,27 @@ static bool has_sev(const struct gmem_sim *sim)
 	       !(sim->psp.machine.flags & GMEM_SIM_SEV_OFF);
 }
 
-/* What capability 235 says: a build without hashes cannot measure. */
+/* kvm_amd's sev_es_enabled; SNP goes with it. */
+bool gmi_sim_has_es(const struct gmem_sim *sim)
+{
+	return has_sev(sim) && sim->psp.machine.es_asids;
+}
+
+/* What capability 235 says: a type without ASIDs is not offered, nor is one that cannot be measured. */
 uint32_t gmi_sim_vm_types(const struct gmem_sim *sim)
 {
 	uint32_t types = sim->profile->vm_types;
+	uint32_t first;
 
 	if (sim_has(sim, SIM_TDX) && !gmi_sim_has_hashes())
 		types &= ~(1u << GMI_KVM_X86_TDX_VM);
-	return sim_has(sim, SIM_SEV) && !has_sev(sim) ? types & ~SEV_TYPES : types;
+	if (!sim_has(sim, SIM_SEV))
+		return types;
+	for (uint32_t type = GMI_KVM_X86_SEV_VM; type <= GMI_KVM_X86_SNP_VM; type++) {
+		if (!has_sev(sim) || !gmi_sim_asids(sim, type, &first))
+			types &= ~(1u << type);
+	}
+	return types;
 }
 
 /* sev_vm_init() */
@@ -216,6 +229,8 @@ int gmi_sim_sev_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 		return -EINVAL;
 	if (gmi_sim_is_snp(vm) && cmd.id < GMI_KVM_SEV_SNP_LAUNCH_START)
 		return -EPERM;
+	if (cmd.id == GMI_KVM_SEV_ES_INIT && !gmi_sim_has_es(sim))
+		return -ENOTTY;
 	handle = find_command(cmd.id);
 	if (!handle)
 		return -EINVAL;

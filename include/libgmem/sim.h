@@ -461,10 +461,13 @@ int gmem_sim_slow_down(struct gmem_sim *sim, uint64_t ns);
  * @policy_bits:   what KVM_SEV_SNP_LAUNCH_START accepts
  * @sev_asids:     VMs of type SEV that there may be at a time, below 512
  * @es_asids:      VMs of types SEV-ES and SNP, below 512
+ * @snp_asids:     how many of these are for SNP alone, as with ciphertext hiding; 0 where both types
+ *                 share them
  * @api_major:     the firmware's interface, at most 255
  * @api_minor:     the same
  * @flags:         GMEM_SIM_SEV_… bits
- * @padding:       0
+ *
+ * A type of VM without ASIDs is not offered.
  */
 struct gmem_sim_sev {
 	size_t sz;
@@ -472,10 +475,10 @@ struct gmem_sim_sev {
 	uint64_t policy_bits;
 	uint32_t sev_asids;
 	uint32_t es_asids;
+	uint32_t snp_asids;
 	uint32_t api_major;
 	uint32_t api_minor;
 	uint32_t flags;
-	uint32_t padding;
 };
 
 /**

@@ -141,9 +141,33 @@ static void asids(struct gt *t)
 	gt_sev_close(&b);
 	sev.es_asids = 0;
 	SAME("no guests", gmem_sim_set_sev(t->sim, &sev), 0);
-	gt_sev_open(t, SNP, &a);
-	SAME("no range", gt_sev_init2(&a, 0), -ENOTTY);
+}
+
+/* A type without ASIDs is not offered; the commands before INIT2 know no types. */
+static void asid_ranges(struct gt *t)
+{
+	struct gmem_sim_sev sev = machine(t);
+	struct gt_sev a;
+
+	sev.es_asids = 4;
+	sev.snp_asids = 4;
+	sev.sev_asids = 0;
+	MUST(gmem_sim_set_sev(t->sim, &sev) == 0);
+	gt_sev_open(t, GMI_KVM_X86_DEFAULT_VM, &a);
+	SAME("SNP alone", gt_cap(t, a.kvm, GMI_KVM_CAP_VM_TYPES), 3 | 1 << SNP);
+	a.error = 0x5a;
+	SAME("no range", gt_sev_op(&a, GMI_KVM_SEV_INIT, NULL), -ENOTTY);
+	SAME("no range", gt_sev_op(&a, GMI_KVM_SEV_ES_INIT, NULL), -ENOTTY);
+	SAME("no range", a.error, 0x5a);
+	sev.es_asids = sev.snp_asids = 0;
+	sev.sev_asids = 1;
+	MUST(gmem_sim_set_sev(t->sim, &sev) == 0);
+	SAME("SEV alone", gt_cap(t, a.kvm, GMI_KVM_CAP_VM_TYPES), 3 | 1 << GMI_KVM_X86_SEV_VM);
+	SAME("ES is off", gt_sev_op(&a, GMI_KVM_SEV_ES_INIT, NULL), -ENOTTY);
+	SAME("SEV", gt_sev_op(&a, GMI_KVM_SEV_INIT, NULL), 0);
 	gt_sev_close(&a);
+	sev.snp_asids = 1;
+	SAME("more than there are", gmem_sim_set_sev(t->sim, &sev), -EINVAL);
 }
 
 static void switched_off(struct gt *t)
@@ -519,6 +543,7 @@ static void vcpu_order(struct gt *t)
 
 static const struct gt_test tests[] = {
 	GT_TEST(asids),
+	GT_TEST(asid_ranges),
 	GT_TEST(switched_off),
 	GT_TEST(policies),
 	GT_TEST(init_fails),
