@@ -105,22 +105,33 @@ uint32_t gmi_sim_asids(const struct gmem_sim *sim, uint32_t vm_type, uint32_t *r
 	return machine->es_asids - machine->snp_asids;
 }
 
-/* sev_asid_new() */
-int gmi_sim_asid_new(struct gmem_sim *sim, uint32_t vm_type, uint32_t *ret_asid)
+static int take_asid(struct sim_psp *psp, uint32_t first, uint32_t count, uint32_t *ret_asid)
 {
-	uint32_t first;
-	uint32_t count = gmi_sim_asids(sim, vm_type, &first);
-
-	if (!count)
-		return -ENOTTY;
 	for (uint32_t asid = first; asid < first + count; asid++) {
-		if (sim->psp.asid[asid])
+		if (psp->asid[asid])
 			continue;
-		sim->psp.asid[asid] = true;
+		psp->asid[asid] = true;
 		*ret_asid = asid;
 		return 0;
 	}
 	return -EBUSY;
+}
+
+/* sev_asid_new(). VMs whose descriptors are gone may not have been noticed yet. */
+int gmi_sim_asid_new(struct gmem_sim *sim, uint32_t vm_type, uint32_t *ret_asid)
+{
+	uint32_t first;
+	uint32_t count = gmi_sim_asids(sim, vm_type, &first);
+	int ret;
+
+	if (!count)
+		return -ENOTTY;
+	ret = take_asid(&sim->psp, first, count, ret_asid);
+	if (ret) {
+		gmi_sim_reap(sim);
+		ret = take_asid(&sim->psp, first, count, ret_asid);
+	}
+	return ret;
 }
 
 void gmi_sim_asid_free(struct gmem_sim *sim, uint32_t asid)

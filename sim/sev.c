@@ -48,6 +48,17 @@ void gmi_sim_sev_init_vm(const struct gmem_sim *sim, struct sim_vm *vm)
 	vm->sev.needs_init = sim_has(sim, SIM_SEV) && SEV_TYPES & 1u << vm->type;
 }
 
+/* A mirror has nothing of its own; afterwards it is as good as never encrypted. */
+void gmi_sim_part_mirror(struct sim_vm *vm)
+{
+	if (!vm->sev.owner)
+		return;
+	vm->sev.owner->sev.mirrors--;
+	vm->sev.owner = NULL;
+	vm->sev.guest = NULL;
+	vm->sev.is_active = false;
+}
+
 /*
  * sev_vm_destroy(): a mirror lets go of its owner, the others end their guest. An ASID that the
  * firmware does not give back stays in use.
@@ -57,10 +68,7 @@ void gmi_sim_sev_free_vm(struct gmem_sim *sim, struct sim_vm *vm)
 	bool is_leaked = gmi_sim_is_snp(vm) && gmi_sim_snp_decommission(sim, vm);
 
 	gmi_sim_free_regions(vm);
-	if (vm->sev.owner) {
-		vm->sev.owner->sev.mirrors--;
-		return;
-	}
+	gmi_sim_part_mirror(vm);
 	gmi_sim_guest_free(sim, vm->sev.guest);
 	if (vm->sev.is_active && !is_leaked)
 		gmi_sim_asid_free(sim, vm->sev.asid);

@@ -122,10 +122,11 @@ static void reap_kind(struct gmem_sim *sim, bool vms)
 	}
 }
 
-/* Frees what died since: files and vCPUs first, they keep VMs. */
+/* Frees what died since: files and vCPUs first, they keep VMs; then mirrors, they keep their owner. */
 void gmi_sim_reap(struct gmem_sim *sim)
 {
 	reap_kind(sim, false);
+	reap_kind(sim, true);
 	reap_kind(sim, true);
 	sim->reap_at = sim->objects * 2 + 64;
 }
@@ -239,10 +240,22 @@ static void drop_kind(struct gmem_sim *sim, enum sim_kind kind)
 	}
 }
 
+/* So that VMs can be dropped in any order. */
+static void part_mirrors(struct gmem_sim *sim)
+{
+	for (size_t i = 0; i < SIM_BUCKETS; i++) {
+		for (struct sim_object *object = sim->bucket[i]; object; object = object->next) {
+			if (object->kind == SIM_VM)
+				gmi_sim_part_mirror(sim_container(object, struct sim_vm, object));
+		}
+	}
+}
+
 GMEM_API void gmem_sim_unref(struct gmem_sim *sim)
 {
 	if (!sim)
 		return;
+	part_mirrors(sim);
 	drop_kind(sim, SIM_VIEW);
 	drop_kind(sim, SIM_VCPU);
 	drop_kind(sim, SIM_VM);

@@ -111,6 +111,7 @@ int gmi_sim_has_device_attr(struct gmem_sim *sim, uint64_t arg);
 
 /* sev.c: KVM_MEMORY_ENCRYPT_OP */
 void gmi_sim_sev_init_vm(const struct gmem_sim *sim, struct sim_vm *vm);
+void gmi_sim_part_mirror(struct sim_vm *vm);
 void gmi_sim_sev_free_vm(struct gmem_sim *sim, struct sim_vm *vm);
 int gmi_sim_sev_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg);
 bool gmi_sim_has_es(const struct gmem_sim *sim);
