@@ -25,12 +25,13 @@ static int look_at_blob(uint64_t addr, uint32_t size)
 					       : gmi_sim_copy_in(&byte, addr + size - 1, 1);
 }
 
+/* A second guest of one VM comes as far as the ASID, which the first has. */
 static uint32_t fw_start(struct gmem_sim *sim, struct sim_vm *vm, uint32_t policy)
 {
 	struct sim_guest *guest;
 
 	if (vm->sev.guest)
-		return GMI_SEV_RET_INVALID_GUEST_STATE;
+		return GMI_SEV_RET_ASID_OWNED;
 	guest = gmi_sim_guest_new(sim);
 	if (!guest)
 		return GMI_SEV_RET_RESOURCE_LIMIT;

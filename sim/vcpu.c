@@ -9,6 +9,7 @@
 
 #include "sim_guest.h"
 #include "sim_regs.h"
+#include "uapi_sev.h"
 
 #define MAX_VCPU_IDS 4096 /* KVM_CAP_MAX_VCPU_ID */
 #define MAX_CPUID    256  /* KVM_MAX_CPUID_ENTRIES */
@@ -168,7 +169,7 @@ static int no_vcpu_commands(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_
 /* TDX fixes it for the whole TD. */
 static int set_tsc_khz(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
-	return vcpu->vm->td ? -EINVAL : 0;
+	return vcpu->vm->td || vcpu->vm->sev.features & GMI_SEV_FEATURE_SECURE_TSC ? -EINVAL : 0;
 }
 
 #define KVM_SET_SIGNAL_MASK 0x4004ae8bu

@@ -451,6 +451,13 @@ static void update_cpuid(struct gt *t)
 	SAME("14 UPDATE CPUID: rewritten", table->entries[0].edx, 0);
 	SAME("14 UPDATE CPUID: rewritten", table->entries[0].ebx, 1);
 	EXPECT_UPDATE("6 again", &snp, &args, 0, KEPT);
+	memcpy(table + 1, table, sizeof(*table));
+	table[1].entries[0].edx = 1u << 31;
+	args = one_page(&snp, 1, CPUID);
+	args.len = 2 * GT_PAGE;
+	EXPECT_UPDATE("14 UPDATE CPUID of a later page", &snp, &args, 0, KEPT);
+	SAME("14 UPDATE CPUID of a later page", args.len, GT_PAGE);
+	SAME("14 UPDATE CPUID of a later page", table[1].entries[0].edx, 0);
 	snp_close(&snp);
 }
 

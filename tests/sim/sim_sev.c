@@ -273,6 +273,44 @@ static void update_fails(struct gt *t)
 }
 
 /* A page that does not come back from the firmware takes the VM with it. */
+/* vCPUs before the one that failed stay protected, and in the way of another try. */
+static void finish_fails(struct gt *t)
+{
+	struct guest guest;
+
+	guest_open(t, &guest, false);
+	MUST(gt_sev_add_vcpu(&guest.sev, 0, 0) >= 0);
+	MUST(gmem_sim_sev_fail(t->sim, GMEM_SIM_SNP_LAUNCH_UPDATE, 1, 0x1a) == 0);
+	SAME("second vCPU", gt_snp_finish(&guest.sev), -EIO);
+	SAME("second vCPU", guest.sev.error, 0x1a);
+	SAME("again", gt_snp_finish(&guest.sev), -EINVAL);
+	guest_close(&guest);
+	guest_open(t, &guest, false);
+	MUST(gmem_sim_sev_fail(t->sim, GMEM_SIM_SNP_LAUNCH_FINISH, 0, 0x17) == 0);
+	SAME("end", gt_snp_finish(&guest.sev), -EIO);
+	SAME("end", guest.sev.error, 0x17);
+	SAME("again", gt_snp_finish(&guest.sev), -EINVAL);
+	guest_close(&guest);
+}
+
+/* Nor does a page come back from a processor that is dead. */
+static void dead_processor(struct gt *t)
+{
+	struct guest guest;
+	struct gt_sev next;
+
+	guest_open(t, &guest, false);
+	MUST(gmem_sim_sev_fail(t->sim, GMEM_SIM_SNP_LAUNCH_UPDATE, 0, GMEM_SIM_SEV_TIMEOUT) == 0);
+	SAME("timeout", load(&guest, 0, 1, NORMAL), -EIO);
+	SAME("timeout", guest.sev.error, 0);
+	SAME("dead VM", gt_snp_finish(&guest.sev), -EIO);
+	guest_close(&guest);
+	gt_sev_open(t, SNP, &next);
+	SAME("next VM", gt_sev_init2(&next, 0), 0);
+	SAME("next VM", gt_snp_start(&next, GT_SNP_POLICY), -ENOTTY);
+	gt_sev_close(&next);
+}
+
 static void dead_guest(struct gt *t)
 {
 	struct guest guest;
@@ -549,6 +587,8 @@ static const struct gt_test tests[] = {
 	GT_TEST(init_fails),
 	GT_TEST(start_fails),
 	GT_TEST(update_fails),
+	GT_TEST(finish_fails),
+	GT_TEST(dead_processor),
 	GT_TEST(dead_guest),
 	GT_TEST(contents),
 	GT_TEST(page_states),
