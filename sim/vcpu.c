@@ -166,7 +166,7 @@ static int no_vcpu_commands(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_
 	return -ENOTTY;
 }
 
-/* TDX fixes it for the whole TD. */
+/* TDX fixes it for the whole TD, SecureTSC for the guest. */
 static int set_tsc_khz(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg)
 {
 	return vcpu->vm->td || vcpu->vm->sev.features & GMI_SEV_FEATURE_SECURE_TSC ? -EINVAL : 0;
