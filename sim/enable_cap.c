@@ -43,12 +43,16 @@ static int apic_bus_cycles(struct gmem_sim *sim, struct sim_vm *vm, uint64_t ns)
 /* Without SEV the hook is not there: kvm_vm_ioctl_enable_cap(). */
 static int copy_context(struct gmem_sim *sim, struct sim_vm *vm, uint64_t source_fd)
 {
-	return -EINVAL;
+	if (!sim_has(sim, SIM_SEV))
+		return -EINVAL;
+	return gmi_sim_sev_copy_context(sim, vm, (int)source_fd);
 }
 
 /* As tests/vm/patches has it: of VMs that need no firmware, only those with private memory. */
 static int move_context(struct gmem_sim *sim, struct sim_vm *vm, uint64_t source_fd)
 {
+	if (sim_has(sim, SIM_SEV))
+		return gmi_sim_sev_move_context(sim, vm, (int)source_fd);
 	if (!sim_has(sim, SIM_MOVE_CONTEXT) || vm->type != GMI_KVM_X86_SW_PROTECTED_VM)
 		return -EINVAL;
 	return gmi_sim_move_context(sim, vm, (int)source_fd);

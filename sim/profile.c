@@ -159,6 +159,21 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
+	/*
+	 * UNVERIFIED: v7.4-inplace with the link series, of which no version for in-place conversion
+	 * was posted: what its cover letter, cover.1747368092.git.afranji@google.com, says of a state
+	 * that lies in the inode. What is left of a move then is that the source is dead.
+	 */
+	{
+		.name = "rfc-link-inplace",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE | SIM_LINK | SIM_MOVE_CONTEXT,
+		.vm_types = TYPE_DEFAULT | TYPE_SW_PROTECTED,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 40,
+	},
 	/* UNVERIFIED: 1G pages, RFC v2, cover.1747264138.git.ackerleytng@google.com, on v6.15. */
 	{
 		.name = "rfc-hugetlb-2025",

@@ -104,6 +104,10 @@ void gmi_sim_asid_free(struct gmem_sim *sim, uint32_t asid);
 struct sim_guest *gmi_sim_guest_new(struct gmem_sim *sim);
 void gmi_sim_guest_free(struct gmem_sim *sim, struct sim_guest *guest);
 
+/* sev_context.c: KVM_CAP_VM_COPY_ENC_CONTEXT_FROM and _MOVE_ENC_CONTEXT_FROM */
+int gmi_sim_sev_copy_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd);
+int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd);
+
 /* psp_dev.c: /dev/sev, and what /dev/kvm says of it */
 int gmi_sim_psp_ioctl(struct gmem_sim *sim, uint64_t request, uint64_t arg);
 int gmi_sim_device_attr(struct gmem_sim *sim, uint64_t arg);

@@ -25,7 +25,7 @@ static const struct leaf {
 		.last = 0x7,
 		.refused =
 			{
-				[EBX] = 1u << 1,    /* TSC_ADJUST */
+				[EBX] = 1u << 1,     /* TSC_ADJUST */
 				[EDX] = 0xfc000000u, /* SPEC_CTRL to SSBD */
 			},
 	},

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The context of an SEV guest: moved to another VM, or shared with a mirror. */
+#include <errno.h>
+
+#include "sim_model.h"
+
+/*
+ * UNVERIFIED: sev_vm_move_enc_context_from() and sev_vm_copy_enc_context_from() of 7.3.4, read. One
+ * thread at a time is in here, so that nobody finds the VMs busy.
+ */
+
+/* The other VM's descriptor, and whether it is another VM at all. */
+static int find_source(struct gmem_sim *sim, struct sim_vm *vm, int fd, struct sim_vm **ret_source)
+{
+	struct sim_object *object;
+
+	if (gmi_sim_kind(sim, fd, &object) != SIM_VM)
+		return -EBADF;
+	if (!object)
+		return -EINVAL;
+	*ret_source = sim_container(object, struct sim_vm, object);
+	return *ret_source == vm ? -EINVAL : 0;
+}
+
+/* A mirror holds its owner, and is initialised by having one. */
+int gmi_sim_sev_copy_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
+{
+	struct sim_vm *source;
+	int ret = find_source(sim, vm, source_fd, &source);
+
+	if (ret)
+		return ret;
+	if (vm->sev.is_active || !source->sev.is_active || gmi_sim_is_snp(source) ||
+	    source->sev.owner || vm->created_vcpus)
+		return -EINVAL;
+	source->sev.mirrors++;
+	vm->sev.owner = source;
+	vm->sev.is_active = true;
+	vm->sev.is_es = source->sev.is_es;
+	vm->sev.asid = source->sev.asid;
+	vm->sev.fd = source->sev.fd;
+	vm->sev.guest = source->sev.guest;
+	vm->sev.features = source->sev.features;
+	vm->sev.needs_init = false;
+	return 0;
+}
+
+static void move_mirrors(struct gmem_sim *sim, struct sim_vm *vm, struct sim_vm *source)
+{
+	struct sim_object *object;
+	struct sim_vm *mirror;
+
+	for (size_t i = 0; i < SIM_BUCKETS; i++)
+		for (object = sim->bucket[i]; object; object = object->next) {
+			mirror = sim_container(object, struct sim_vm, object);
+			if (object->kind == SIM_VM && mirror->sev.owner == source)
+				mirror->sev.owner = vm;
+		}
+	vm->sev.mirrors = source->sev.mirrors;
+	source->sev.mirrors = 0;
+}
+
+/* Neither the descriptor of /dev/sev nor the policy comes along, and the mark of INIT2 stays. */
+static void move_guest(struct sim_vm *vm, struct sim_vm *source)
+{
+	vm->sev.is_active = true;
+	vm->sev.is_es = source->sev.is_es;
+	vm->sev.asid = source->sev.asid;
+	vm->sev.features = source->sev.features;
+	vm->sev.guest = source->sev.guest;
+	vm->sev.owner = source->sev.owner;
+	vm->sev.first_region = source->sev.first_region;
+	source->sev.is_active = false;
+	source->sev.asid = 0;
+	source->sev.guest = NULL;
+	source->sev.owner = NULL;
+	source->sev.first_region = NULL;
+}
+
+int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
+{
+	struct sim_vm *source;
+	int ret = find_source(sim, vm, source_fd, &source);
+
+	if (ret)
+		return ret;
+	if (vm->type != source->type || vm->sev.is_active || !source->sev.is_active ||
+	    gmi_sim_is_snp(source))
+		return -EINVAL;
+	if (source->sev.is_es && vm->created_vcpus != source->created_vcpus)
+		return -EINVAL;
+	move_guest(vm, source);
+	move_mirrors(sim, vm, source);
+	source->dead = true;
+	return 0;
+}
