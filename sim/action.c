@@ -104,7 +104,7 @@ static int exit_mmio(struct sim_vcpu *vcpu, uint64_t gpa, const uint8_t *data, u
 }
 
 /* A locked access to what is no memory: KVM cannot emulate that. */
-static int no_emulation(struct sim_vcpu *vcpu)
+int gmi_sim_no_emulation(struct sim_vcpu *vcpu)
 {
 	vcpu->run->exit_reason = GMI_KVM_EXIT_INTERNAL_ERROR;
 	vcpu->run->internal = (struct gmi_kvm_exit_internal){
@@ -209,7 +209,7 @@ static int do_word(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	if (target.kind == SIM_TO_FAULT)
 		return fail_access(vcpu, &target, action->addr, target.error);
 	if (target.kind == SIM_TO_MMIO)
-		return no_emulation(vcpu);
+		return gmi_sim_no_emulation(vcpu);
 	ret = gmi_sim_target_read(sim, &target, &word, sizeof(word));
 	if (!ret && action->op == GMEM_SIM_ADD) {
 		word += action->value;
@@ -260,7 +260,7 @@ static int do_in(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem_
 }
 
 /* KVM's own accesses use the host's mapping, whatever the page's state: kvm_read_guest(). */
-static uint64_t hva_of(struct sim_vm *vm, uint64_t gpa)
+uint64_t gmi_sim_hva_of(struct sim_vm *vm, uint64_t gpa)
 {
 	const struct sim_slot *slot = gmi_sim_slot_at(vm, gpa);
 
@@ -273,7 +273,8 @@ static int do_outs(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	struct sim_script *script = vcpu->script;
 	uint64_t gpa = action->args[0];
 
-	if (!script->has_data && gmi_sim_copy_in(script->data, hva_of(vcpu->vm, gpa), action->size))
+	if (!script->has_data &&
+	    gmi_sim_copy_in(script->data, gmi_sim_hva_of(vcpu->vm, gpa), action->size))
 		return exit_mmio(vcpu, gpa, NULL, action->size);
 	return exit_io(vcpu, action, GMI_KVM_EXIT_IO_OUT, script->data, 1);
 }
@@ -285,7 +286,7 @@ static int do_ins(struct gmem_sim *sim, struct sim_vcpu *vcpu, const struct gmem
 
 	if (!script->has_data)
 		return exit_io(vcpu, action, GMI_KVM_EXIT_IO_IN, NULL, 1);
-	if (gmi_sim_copy_out(hva_of(vcpu->vm, gpa), script->data, action->size))
+	if (gmi_sim_copy_out(gmi_sim_hva_of(vcpu->vm, gpa), script->data, action->size))
 		return exit_mmio(vcpu, gpa, script->data, action->size);
 	return gmi_sim_next_action(script);
 }
@@ -366,73 +367,6 @@ static int do_shutdown(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	return TO_USER;
 }
 
-/* What the guest finds in SW_EXITINFO2 where the VMM or the firmware refused. */
-#define GUEST_ERROR(vmm, firmware) ((int64_t)((uint64_t)(vmm) << 32 | (firmware)))
-#define VMM_INVALID_LENGTH         1
-#define VMM_BUSY                   2
-#define VMM_GENERIC                UINT32_MAX
-
-static int get_report(struct gmem_sim *sim, struct sim_vcpu *vcpu)
-{
-	const struct gmem_sim_action *action = current(vcpu->script);
-	uint32_t status = 0;
-	int ret = gmi_sim_psp_issue(sim, vcpu->vm->sev.fd, GMEM_SIM_SNP_GUEST_REQUEST, &status);
-
-	if (ret && ret != -EIO)
-		return ret;
-	if (!ret && action->out)
-		gmi_sim_guest_report(sim, vcpu->vm, action->in, action->out);
-	vcpu->script->info.hypercall_result = GUEST_ERROR(0, status);
-	return gmi_sim_next_action(vcpu->script);
-}
-
-/* snp_handle_ext_guest_req() */
-static int do_report(struct gmem_sim *sim, struct sim_vcpu *vcpu,
-		     const struct gmem_sim_action *action)
-{
-	static const uint8_t no_certs[24];
-
-	if (!gmi_sim_is_snp(vcpu->vm))
-		return no_emulation(vcpu);
-	if (!vcpu->vm->sev.has_certs) {
-		if (action->value &&
-		    gmi_sim_copy_out(hva_of(vcpu->vm, action->addr), no_certs, sizeof(no_certs)))
-			return -EIO;
-		return get_report(sim, vcpu);
-	}
-	vcpu->run->exit_reason = GMI_KVM_EXIT_SNP_REQ_CERTS;
-	vcpu->run->snp_req_certs = (struct gmi_kvm_exit_snp_req_certs){
-		.gpa = action->addr,
-		.npages = action->value,
-	};
-	vcpu->script->pending = PENDING_CERTS;
-	return TO_USER;
-}
-
-/* snp_complete_req_certs() */
-static int complete_certs(struct gmem_sim *sim, struct sim_vcpu *vcpu)
-{
-	struct gmem_sim_vcpu_info *info = &vcpu->script->info;
-
-	switch (vcpu->run->snp_req_certs.ret) {
-	case 0:
-		return get_report(sim, vcpu);
-	case ENOSPC:
-		info->accumulator = vcpu->run->snp_req_certs.npages;
-		info->hypercall_result = GUEST_ERROR(VMM_INVALID_LENGTH, 0);
-		break;
-	case EAGAIN:
-		info->hypercall_result = GUEST_ERROR(VMM_BUSY, 0);
-		break;
-	case EIO:
-		info->hypercall_result = GUEST_ERROR(VMM_GENERIC, 0);
-		break;
-	default:
-		return -EINVAL;
-	}
-	return gmi_sim_next_action(vcpu->script);
-}
-
 /* A guest takes private pages as its own. Only TDs have to; a page that is shared is a fault. */
 static int do_accept(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 		     const struct gmem_sim_action *action)
@@ -477,7 +411,8 @@ static action_fn *const actions[GMEM_SIM_OP_COUNT] = {
 	[GMEM_SIM_WAIT] = do_word,
 	[GMEM_SIM_HALT] = do_halt,
 	[GMEM_SIM_SHUTDOWN] = do_shutdown,
-	[GMEM_SIM_REPORT] = do_report,
+	[GMEM_SIM_REPORT] = gmi_sim_do_report,
+	[GMEM_SIM_TERMINATE] = gmi_sim_do_terminate,
 	[GMEM_SIM_ACCEPT] = do_accept,
 	[GMEM_SIM_TDVMCALL] = gmi_sim_do_tdvmcall,
 };
@@ -555,7 +490,7 @@ int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	case PENDING_HYPERCALL:
 		return complete_hypercall(vcpu);
 	case PENDING_CERTS:
-		return complete_certs(sim, vcpu);
+		return gmi_sim_complete_certs(sim, vcpu);
 	case PENDING_TDVMCALL:
 		return gmi_sim_complete_tdvmcall(vcpu);
 	case PENDING_MAP_GPA:

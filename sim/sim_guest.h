@@ -70,6 +70,8 @@ struct sim_script {
 int gmi_sim_step(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu);
 int gmi_sim_next_action(struct sim_script *script);
+int gmi_sim_no_emulation(struct sim_vcpu *vcpu);
+uint64_t gmi_sim_hva_of(struct sim_vm *vm, uint64_t gpa);
 bool gmi_sim_action_is_valid(const struct gmem_sim_action *action, size_t count);
 
 /* The contents that FILL writes. */
@@ -88,6 +90,13 @@ int gmi_sim_do_tdvmcall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 			const struct gmem_sim_action *action);
 int gmi_sim_complete_tdvmcall(struct sim_vcpu *vcpu);
 int gmi_sim_complete_map_gpa(struct gmem_sim *sim, struct sim_vcpu *vcpu);
+
+/* snp_guest.c */
+int gmi_sim_do_report(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+		      const struct gmem_sim_action *action);
+int gmi_sim_complete_certs(struct gmem_sim *sim, struct sim_vcpu *vcpu);
+int gmi_sim_do_terminate(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+			 const struct gmem_sim_action *action);
 
 /* run.c */
 int gmi_sim_run(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);

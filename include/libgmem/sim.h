@@ -165,6 +165,8 @@ int gmem_sim_get_stats(struct gmem_sim *sim, struct gmem_sim_stats *ret_stats);
  *                      the @value pages at guest address @addr. Refused, the vCPU's
  *                      @hypercall_result is what SW_EXITINFO2 would be, and the accumulator the pages
  *                      that the VMM wants
+ * @GMEM_SIM_TERMINATE: SEV-ES, SNP: gives up with @value in the GHCB's MSR: KVM_EXIT_SYSTEM_EVENT of type
+ *                      SEV_TERM
  * @GMEM_SIM_WAIT:      waits until the 64-bit word at @addr is @value or more
  * @GMEM_SIM_JUMP:      goes on with action @value, @args[0] times; 0 is without end
  * @GMEM_SIM_HALT:      KVM_EXIT_HLT; the next KVM_RUN goes on behind it
@@ -201,6 +203,7 @@ enum gmem_sim_op {
 	GMEM_SIM_REPORT = 16,
 	GMEM_SIM_ACCEPT = 17,
 	GMEM_SIM_TDVMCALL = 18,
+	GMEM_SIM_TERMINATE = 19,
 	GMEM_SIM_OP_COUNT
 };
 

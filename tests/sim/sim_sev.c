@@ -398,6 +398,35 @@ static void page_states(struct gt *t)
 	guest_close(&guest);
 }
 
+/* A guest that gives up says why; a vCPU that came after FINISH has no state to enter with. */
+static void endings(struct gt *t)
+{
+	const struct gmem_sim_action actions[] = {
+		{.op = GMEM_SIM_TERMINATE, .value = 0x1100},
+		{.op = GMEM_SIM_HALT},
+	};
+	struct guest guest;
+	struct gmi_kvm_run *late;
+	void *map;
+	int vcpu;
+
+	guest_open(t, &guest, false);
+	MUST(gt_snp_finish(&guest.sev) == 0);
+	script(&guest, actions, GT_COUNT(actions));
+	SAME("terminate", run(&guest), 0);
+	SAME("terminate", guest.run->exit_reason, GMI_KVM_EXIT_SYSTEM_EVENT);
+	SAME("terminate", guest.run->system_event.type, GMI_KVM_SYSTEM_EVENT_SEV_TERM);
+	SAME("terminate", guest.run->system_event.ndata, 1);
+	SAME("terminate", guest.run->system_event.data[0], 0x1100);
+	vcpu = gt_sev_add_vcpu(&guest.sev, 0, 0);
+	MUST(vcpu >= 0 && gt_map(t, vcpu, 0, GT_PAGE, &map) == 0);
+	late = map;
+	SAME("late vCPU", gt_ioctl(t, vcpu, GMI_KVM_RUN, NULL), 0);
+	SAME("late vCPU", late->exit_reason, GMI_KVM_EXIT_FAIL_ENTRY);
+	gt_unmap(t, map, GT_PAGE);
+	guest_close(&guest);
+}
+
 static void report_without_certs(struct gt *t)
 {
 	struct gmem_sim_report report = {.sz = sizeof(report)}, asked = report;
@@ -594,6 +623,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(page_states),
 	GT_TEST(report_without_certs),
 	GT_TEST(report_with_certs),
+	GT_TEST(endings),
 	GT_TEST(id_block),
 	GT_TEST(in_place),
 	GT_TEST(vcpu_order),
