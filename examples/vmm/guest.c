@@ -18,6 +18,7 @@ extern const uint8_t guest_hello[], guest_hello_end[];
 extern const uint8_t guest_memtest[], guest_memtest_end[];
 extern const uint8_t guest_convert_storm[], guest_convert_storm_end[];
 extern const uint8_t guest_reboot[], guest_reboot_end[];
+extern const uint8_t guest_count[], guest_count_end[];
 
 static const struct guest guests[] = {
 	{
@@ -47,6 +48,13 @@ static const struct guest guests[] = {
 		.name = "firmware",
 		.help = "what --launch puts in: run as a script that asks for a report",
 		.is_launched = true,
+	},
+	{
+		.name = "count",
+		.help = "count in memory; what --handover-to hands over",
+		.image = guest_count,
+		.image_end = guest_count_end,
+		.script = script_count,
 	},
 	{
 		.name = "reboot",

@@ -117,7 +117,7 @@ static uint64_t divide_up(uint64_t number, uint64_t divisor)
  * Lay out RAM as PCs have it: up to 3 GiB below the hole, the rest from 4 GiB on. The boot area takes the
  * beginning, the more of it the more RAM there is to map.
  */
-static void lay_out_ram(struct machine *machine, uint64_t mem)
+void machine_lay_out_ram(struct machine *machine, uint64_t mem)
 {
 	uint64_t low = mem < HOLE_START ? mem : HOLE_START;
 	uint64_t top = mem > low ? HOLE_END + mem - low : low;
@@ -201,15 +201,29 @@ void machine_find_boot_area(struct machine *machine)
  * Shared memory: the boot area is the beginning of the file, which libgmem has mapped to bind it.
  *
  * Private memory: the host cannot write there, and without a launch protocol (SNP, TDX) somebody has
- * to hand the guest its first instruction. So the boot area is host memory, as firmware would be.
+ * to hand the guest its first instruction. So the boot area is host memory, as firmware would be; of a
+ * file where another process shall have it.
  */
+static void *map_boot_area(struct machine *machine)
+{
+	const struct kernel *kernel = &machine->kernel;
+
+	machine->owns_boot = true;
+	if (!machine->counts_on)
+		return kernel_mmap(kernel, machine->boot_size, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	machine->boot_fd = kernel->sys->memfd(kernel->user, "boot area", 0);
+	fail_if(machine->boot_fd, "cannot make the boot area");
+	fail_if(kernel->sys->ftruncate(kernel->user, machine->boot_fd, machine->boot_size),
+		"cannot make the boot area");
+	return kernel_mmap(kernel, machine->boot_size, MAP_SHARED, machine->boot_fd);
+}
+
 static void bind_boot_area(struct machine *machine)
 {
 	GMEM_INIT(gmem_slot_opts, opts);
 
 	if (machine->is_private) {
-		opts.hva = kernel_mmap(&machine->kernel, machine->boot_size,
-				       MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		opts.hva = map_boot_area(machine);
 		bind(machine, 0, machine->boot_size, &opts);
 	}
 	machine_find_boot_area(machine);
@@ -267,7 +281,7 @@ static void check_snp(const struct machine *machine, int vm_type)
 static void choose_memory(struct machine *machine, const struct options *options)
 {
 	bool converts = machine->guest->converts || machine->launch;
-	bool reuses = options->reboots && !options->no_reuse;
+	bool reuses = (options->reboots && !options->no_reuse) || options->handover_to;
 	uint32_t type;
 
 	check_snp(machine, options->vm_type);
@@ -301,20 +315,27 @@ void machine_create_vcpus(struct machine *machine)
 		vcpu_create(&machine->vcpus[i], machine, i);
 }
 
+void machine_open(struct machine *machine, const struct options *options)
+{
+	machine->boot_fd = -1;
+	kernel_open(&machine->kernel, options->kernel);
+	open_kvm(machine, options);
+}
+
 void machine_create(struct machine *machine, const struct options *options)
 {
 	machine->guest = options->guest;
 	machine->keeps = options->keep;
 	machine->last_boot = options->reboots;
 	machine->vcpu_count = options->vcpus;
-	kernel_open(&machine->kernel, options->kernel);
-	open_kvm(machine, options);
+	machine->counts_on = options->handover_to;
+	machine_open(machine, options);
 	if (options->is_launched)
 		launch_plan(machine, options);
 	choose_memory(machine, options);
 	report_step("probe the kernel");
 
-	lay_out_ram(machine, options->mem);
+	machine_lay_out_ram(machine, options->mem);
 	if (machine->guest->fills_ram)
 		check_host_memory(options->mem);
 	machine_create_vm(machine, options);
@@ -340,8 +361,10 @@ void machine_destroy_vm(struct machine *machine)
 	fail_if_gmem(gmem_vm_unbind_all(machine->vm), "cannot unbind guest memory");
 	gmem_file_unref(machine->file);
 	gmem_vm_unref(machine->vm);
-	if (machine->is_private)
+	if (machine->owns_boot)
 		kernel->sys->munmap(kernel->user, machine->boot, machine->boot_size);
+	if (machine->boot_fd >= 0)
+		kernel->sys->close(kernel->user, machine->boot_fd);
 }
 
 void machine_destroy(struct machine *machine)

@@ -31,6 +31,12 @@ static void usage(FILE *out)
 		"    --keep              which is then as the guest left it (default)\n"
 		"    --zero              which is then zeroed\n"
 		"    --no-reuse          or all is made anew, which zeroes, to compare the times\n"
+		"  --handover-to PATH    hand the running guest over to the gmem-vmm that takes it "
+		"on\n"
+		"                        this socket\n"
+		"  --handover-from PATH  take a running guest over on this socket; all but "
+		"--kernel\n"
+		"                        and --link comes with it\n"
 		"  --link                use KVM_LINK_GUEST_MEMFD, which no released kernel has\n"
 		"  --guest NAME          what to run (default memtest; reboot with --reboot):\n");
 	guest_list(out);
@@ -175,6 +181,12 @@ static void set_option(struct options *options, int letter, const char *value)
 	case 'N':
 		options->no_reuse = true;
 		break;
+	case 'T':
+		options->handover_to = value;
+		break;
+	case 'F':
+		options->handover_from = value;
+		break;
 	case 'L':
 		options->link = true;
 		break;
@@ -200,6 +212,20 @@ static void settle_reboots(struct options *options)
 	options->keep = options->reboots && !options->zero && !options->no_reuse;
 }
 
+static void settle_handover(struct options *options)
+{
+	if (!options->handover_to && !options->handover_from)
+		return;
+	if (options->handover_to && options->handover_from)
+		fail(STATUS_USAGE, "--handover-to does not go with --handover-from");
+	if (options->reboots || options->is_launched)
+		fail(STATUS_USAGE, "a hand-over does not go with --reboot or --launch");
+	if (!options->guest)
+		options->guest = guest_find("count");
+	if (strcmp(options->guest->name, "count"))
+		fail(STATUS_USAGE, "only the guest count is handed over");
+}
+
 static void parse_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -214,6 +240,8 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{"keep", no_argument, NULL, 'K'},
 		{"zero", no_argument, NULL, 'Z'},
 		{"no-reuse", no_argument, NULL, 'N'},
+		{"handover-to", required_argument, NULL, 'T'},
+		{"handover-from", required_argument, NULL, 'F'},
 		{"link", no_argument, NULL, 'L'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -224,23 +252,35 @@ static void parse_options(struct options *options, int argc, char **argv)
 		set_option(options, letter, optarg);
 	if (optind < argc)
 		fail(STATUS_USAGE, "%s: not an option", argv[optind]);
+	settle_handover(options);
 	settle_reboots(options);
 }
 
-static void run(const struct options *options)
+static void run_guest(struct machine *machine, struct options *options)
+{
+	if (options->handover_from) {
+		handover_receive(machine, options);
+		return;
+	}
+	machine_create(machine, options);
+	report_machine(machine, options);
+	if (machine->guest->reboots) {
+		reboot_run(machine, options);
+	} else if (options->handover_to) {
+		handover_send(machine, options);
+	} else {
+		vcpus_run(machine);
+		report_step("run the guest");
+	}
+}
+
+static void run(struct options *options)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 
 	fail_if(machine ? 0 : -ENOMEM, "cannot start");
 	report_step(NULL);
-	machine_create(machine, options);
-	report_machine(machine, options);
-	if (machine->guest->reboots) {
-		reboot_run(machine, options);
-	} else {
-		vcpus_run(machine);
-		report_step("run the guest");
-	}
+	run_guest(machine, options);
 	if (machine->guest->fills_ram && !machine->guest->reboots)
 		check_memory(machine);
 	if (machine->guest->converts)

@@ -161,7 +161,26 @@ void script_reboot(struct vcpu *vcpu)
 	add_out(&script, PORT_EXIT, 1, 0);
 	run_script(vcpu, &script);
 }
+
+/* As count.S, a tick at a time: what was counted is in memory alone. */
+void script_count(struct vcpu *vcpu)
+{
+	uint64_t word = vcpu->machine->ram[0].start + vcpu->index * GMEM_PAGE_SIZE;
+	struct script script = {0};
+
+	add(&script,
+	    (struct gmem_sim_action){.op = GMEM_SIM_ADD, .addr = word, .value = TICK_EVERY});
+	add(&script, (struct gmem_sim_action){.op = GMEM_SIM_SET});
+	add(&script, (struct gmem_sim_action){.op = GMEM_SIM_SUM, .addr = word, .size = 8});
+	add_out(&script, PORT_TICK, 0, GMEM_SIM_ACCUMULATOR);
+	add(&script, (struct gmem_sim_action){.op = GMEM_SIM_JUMP});
+	run_script(vcpu, &script);
+}
 #else
+void script_count(struct vcpu *vcpu)
+{
+}
+
 void script_reboot(struct vcpu *vcpu)
 {
 }

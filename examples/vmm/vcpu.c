@@ -157,6 +157,22 @@ static void take_report(struct vcpu *vcpu, uint32_t what)
 	     what);
 }
 
+/* How many ticks a guest counts on its own. */
+#define TICKS 50
+
+/* A count that does not go on where it was is what a hand-over must not make of it. */
+static void take_tick(struct vcpu *vcpu, uint32_t tick)
+{
+	const struct machine *machine = vcpu->machine;
+
+	if (tick != vcpu->tick + TICK_EVERY)
+		fail(STATUS_FAILED, "vCPU %" PRIu32 " counts from %" PRIu32 " to %" PRIu32,
+		     vcpu->index, vcpu->tick, tick);
+	vcpu->tick = tick;
+	vcpu->ticks++;
+	vcpu->exited = machine->counts_on ? machine->stop : vcpu->ticks == TICKS;
+}
+
 /* The guest writes to a port. What it sends is not to be trusted. */
 static void take_output(struct vcpu *vcpu)
 {
@@ -183,6 +199,9 @@ static void take_output(struct vcpu *vcpu)
 			fail(STATUS_FAILED, "vCPU %" PRIu32 " ends with status %" PRIu32,
 			     vcpu->index, value);
 		vcpu->exited = true;
+		return;
+	case PORT_TICK:
+		take_tick(vcpu, value);
 		return;
 	case PORT_REBOOT:
 		vcpu->asked_reboot = true;
@@ -246,6 +265,14 @@ static void handle_run_error(const struct vcpu *vcpu, int error)
 	bad_exit(vcpu, "has a memory fault that KVM cannot resolve", fault.gpa);
 }
 
+/* KVM does the rest of an instruction that exited at the next KVM_RUN: then registers are true. */
+static void finish_exit(struct vcpu *vcpu)
+{
+	vcpu->run->immediate_exit = 1;
+	kernel_ioctl(&vcpu->machine->kernel, vcpu->fd, KVM_RUN, NULL);
+	vcpu->run->immediate_exit = 0;
+}
+
 static void *vcpu_thread(void *data)
 {
 	struct vcpu *vcpu = data;
@@ -260,15 +287,33 @@ static void *vcpu_thread(void *data)
 		else
 			handle_exit(vcpu);
 	}
+	if (vcpu->machine->counts_on)
+		finish_exit(vcpu);
 	return NULL;
 }
 
-void vcpus_run(struct machine *machine)
+void vcpus_start(struct machine *machine)
 {
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		fail_if(-pthread_create(&machine->vcpus[i].thread, NULL, vcpu_thread,
 					&machine->vcpus[i]),
 			"cannot start a vCPU's thread");
+}
+
+void vcpus_join(struct machine *machine)
+{
 	for (uint32_t i = 0; i < machine->vcpu_count; i++)
 		pthread_join(machine->vcpus[i].thread, NULL);
+}
+
+void vcpus_stop(struct machine *machine)
+{
+	machine->stop = true;
+	vcpus_join(machine);
+}
+
+void vcpus_run(struct machine *machine)
+{
+	vcpus_start(machine);
+	vcpus_join(machine);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,10 +36,12 @@ struct options {
 	uint32_t vcpus;
 	int vm_type; /* enum gmem_vm_type, or VM_TYPE_AUTO */
 	uint32_t reboots;
-	bool keep;     /* memory over reboots */
-	bool zero;     /* it */
-	bool no_reuse; /* but made anew */
-	bool link;     /* use KVM_LINK_GUEST_MEMFD, which no released kernel has */
+	bool keep;                 /* memory over reboots */
+	bool zero;                 /* it */
+	bool no_reuse;             /* but made anew */
+	const char *handover_to;   /* path of a socket: the guest goes there, */
+	const char *handover_from; /* or comes from there */
+	bool link;                 /* use KVM_LINK_GUEST_MEMFD, which no released kernel has */
 	const struct guest *guest;
 	bool is_launched;     /* @vm_type is the technology */
 	const char *firmware; /* with it: the path */
@@ -77,6 +80,8 @@ struct vcpu {
 	uint32_t low, high;
 	uint64_t checksum;
 	uint64_t bytes;
+	uint32_t tick;  /* the last that it said */
+	uint32_t ticks; /* how many */
 	bool exited;
 	bool asked_reboot;
 
@@ -96,11 +101,15 @@ struct machine {
 	bool is_private;  /* the guest's RAM is out of the host's reach */
 	bool is_in_place; /* a conversion leaves a page where it is */
 	bool keeps;       /* RAM over a reboot */
+	bool counts_on;   /* until it is stopped */
+	atomic_bool stop; /* the vCPUs, at their next tick */
 	uint64_t boots;   /* reboots so far */
 	uint64_t last_boot;
 
 	uint8_t *boot; /* the boot area as the host sees it */
 	uint64_t boot_size;
+	int boot_fd;    /* what it is a mapping of, where it is handed over and no file; or -1 */
+	bool owns_boot; /* that mapping */
 	uint64_t pdpt_count; /* page tables in the boot area: one maps 512 GiB, */
 	uint64_t pd_count;   /* one maps 1 GiB */
 
@@ -137,6 +146,8 @@ int kernel_ioctl(const struct kernel *kernel, int fd, uint64_t request, void *ar
 void *kernel_mmap(const struct kernel *kernel, uint64_t size, int flags, int fd);
 
 /* machine.c */
+void machine_open(struct machine *machine, const struct options *options);
+void machine_lay_out_ram(struct machine *machine, uint64_t mem);
 void machine_create(struct machine *machine, const struct options *options);
 void machine_create_vm(struct machine *machine, const struct options *options);
 void machine_find_boot_area(struct machine *machine);
@@ -147,6 +158,9 @@ void machine_destroy(struct machine *machine);
 /* vcpu.c */
 void vcpu_create(struct vcpu *vcpu, struct machine *machine, uint32_t index);
 void vcpu_destroy(struct vcpu *vcpu);
+void vcpus_start(struct machine *machine);
+void vcpus_join(struct machine *machine);
+void vcpus_stop(struct machine *machine);
 void vcpus_run(struct machine *machine);
 
 /* guest.c */
@@ -159,6 +173,7 @@ void script_hello(struct vcpu *vcpu);
 void script_memtest(struct vcpu *vcpu);
 void script_convert_storm(struct vcpu *vcpu);
 void script_reboot(struct vcpu *vcpu);
+void script_count(struct vcpu *vcpu);
 
 /* convert.c */
 void convert_enable(struct machine *machine);
@@ -180,6 +195,10 @@ void launch_check(struct machine *machine);
 void launch_destroy(struct machine *machine);
 /* reboot.c */
 void reboot_run(struct machine *machine, const struct options *options);
+
+/* handover.c */
+void handover_send(struct machine *machine, const struct options *options);
+void handover_receive(struct machine *machine, struct options *options);
 
 /* check.c */
 void check_memory(struct machine *machine);

@@ -48,6 +48,8 @@
 #define PORT_EXIT   0x510 /* this vCPU is done: 0 is success */
 #define PORT_REBOOT 0x514 /* this vCPU is done with this boot, and wants the next */
 
+#define PORT_TICK   0x518 /* count: the low half of the count */
+
 #define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
 #define REPORT_BYTES    2 /* how many bytes that were */
 #define REPORT_BAD_WORD 3 /* address of a word that did not hold what was written there */
@@ -56,6 +58,8 @@
 #define REPORT_PRIVATE  4 /* must not be the guest's content that it sees */
 #define REPORT_SHARED   5 /* must be; the VMM then writes its own */
 #define REPORT_BAD_CALL 6 /* what a hypercall answered that should have been 0 */
+
+#define TICK_EVERY 100000 /* count: from one tick to the next */
 
 #define STORM_SIZE            0x1000000 /* the most of RAM that is converted, from its beginning */
 #define STORM_BLOCK           0x200000  /* its first block is dealt out to the vCPUs page by page */

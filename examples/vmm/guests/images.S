@@ -22,4 +22,9 @@ guest_reboot:
 	.incbin	"reboot.bin"
 guest_reboot_end:
 
+	.globl	guest_count, guest_count_end
+guest_count:
+	.incbin	"count.bin"
+guest_count_end:
+
 	.section .note.GNU-stack, "", @progbits
