@@ -320,6 +320,10 @@ static void create_vcpu(struct gt *t)
 	gt_td_prepare(&init);
 	MUST(gt_td_init_vm(&td, &init) == 0);
 	EXPECT("CREATE_VCPU without irqchip", gt_td_create_vcpu(&td, 0), -EINVAL);
+	if (td.is_old) {
+		MUST(gt_ioctl(t, td.vm, GMI_KVM_CREATE_IRQCHIP, NULL) == 0);
+		EXPECT("CREATE_VCPU full irqchip", gt_td_create_vcpu(&td, 0), -EINVAL);
+	}
 	gt_close(t, td.vm);
 	td.vm = bare;
 	gt_td_close(&td);

@@ -2,7 +2,10 @@
 /* The TDX module's model: its MRTD is the one that the plan promises; what guests and tests can do. */
 #include <libgmem/measure.h>
 #include <libgmem/sim.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "gt_tdx.h"
 #include "vectors.h"
@@ -771,6 +774,51 @@ static void fatal_error(struct gt *t)
 	gt_td_close(&td);
 }
 
+struct finalizer {
+	struct gt_td *td;
+	atomic_bool is_done;
+	int ret;
+};
+
+static void *finalize_soon(void *arg)
+{
+	struct finalizer *finalizer = arg;
+
+	usleep(30000);
+	finalizer->ret = gt_td_finalize(finalizer->td);
+	atomic_store(&finalizer->is_done, true);
+	return NULL;
+}
+
+static void *interrupt_later(void *arg)
+{
+	const struct finalizer *finalizer = arg;
+	const struct gt_td *td = finalizer->td;
+
+	usleep(100000);
+	SAME("waits", atomic_load(&finalizer->is_done), td->is_old);
+	MUST(gmem_sim_interrupt(td->t->sim, td->vcpu) == 0);
+	return NULL;
+}
+
+/* 7.3: a command of the VM waits for its vCPUs to leave KVM_RUN. */
+static void guard(struct gt *t)
+{
+	struct gt_td td;
+	struct finalizer finalizer = {.td = &td};
+	pthread_t threads[2];
+
+	start(t, 0, &td);
+	SCRIPT(&td, {.op = GMEM_SIM_JUMP, .value = 0});
+	MUST(pthread_create(&threads[1], NULL, interrupt_later, &finalizer) == 0);
+	MUST(pthread_create(&threads[0], NULL, finalize_soon, &finalizer) == 0);
+	SAME("KVM_RUN", run(&td), -EINTR);
+	for (size_t i = 0; i < GT_COUNT(threads); i++)
+		pthread_join(threads[i], NULL);
+	SAME("FINALIZE twice", finalizer.ret, -EINVAL);
+	gt_td_close(&td);
+}
+
 static void bad_arguments(struct gt *t)
 {
 	struct gmem_sim_tdx_host host = {.sz = sizeof(host), .cpus = 1, .key_ids = 1};
@@ -824,6 +872,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(calls_without_exit),
 	GT_TEST(calls_with_exit),
 	GT_TEST(fatal_error),
+	GT_TEST(guard),
 	GT_TEST(bad_arguments),
 };
 
