@@ -22,7 +22,10 @@ static int find_source(struct gmem_sim *sim, struct sim_vm *vm, int fd, struct s
 	return *ret_source == vm ? -EINVAL : 0;
 }
 
-/* A mirror holds its owner, and is initialised by having one. */
+/*
+ * A mirror holds its owner, and is initialised by having one. Its vCPUs are measured without the
+ * owner's features: KVM does not copy them.
+ */
 int gmi_sim_sev_copy_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
 {
 	struct sim_vm *source;
@@ -40,7 +43,6 @@ int gmi_sim_sev_copy_context(struct gmem_sim *sim, struct sim_vm *vm, int source
 	vm->sev.asid = source->sev.asid;
 	vm->sev.fd = source->sev.fd;
 	vm->sev.guest = source->sev.guest;
-	vm->sev.features = source->sev.features;
 	vm->sev.needs_init = false;
 	return 0;
 }
@@ -77,6 +79,46 @@ static void move_guest(struct sim_vm *vm, struct sim_vm *source)
 	source->sev.first_region = NULL;
 }
 
+/* sev_check_source_vcpus() */
+static int check_vcpus(const struct sim_vm *vm, const struct sim_vm *source)
+{
+	if (!source->sev.is_es)
+		return 0;
+	if (vm->created_vcpus != source->created_vcpus)
+		return -EINVAL;
+	for (const struct sim_vcpu *vcpu = source->first_vcpu; vcpu; vcpu = vcpu->next) {
+		if (!vcpu->is_protected)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* The guest's registers go with it, vCPU by vCPU. */
+static void move_vcpus(struct sim_vm *vm, struct sim_vm *source)
+{
+	struct sim_vcpu *from = source->first_vcpu;
+
+	if (!vm->sev.is_es)
+		return;
+	for (struct sim_vcpu *to = vm->first_vcpu; to && from; to = to->next, from = from->next) {
+		to->is_protected = true;
+		from->is_protected = false;
+	}
+}
+
+static int move(struct gmem_sim *sim, struct sim_vm *vm, struct sim_vm *source)
+{
+	int ret = check_vcpus(vm, source);
+
+	if (ret)
+		return ret;
+	move_guest(vm, source);
+	move_mirrors(sim, vm, source);
+	move_vcpus(vm, source);
+	source->dead = true;
+	return 0;
+}
+
 int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd)
 {
 	struct sim_vm *source;
@@ -87,10 +129,10 @@ int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source
 	if (vm->type != source->type || vm->sev.is_active || !source->sev.is_active ||
 	    gmi_sim_is_snp(source))
 		return -EINVAL;
-	if (source->sev.is_es && vm->created_vcpus != source->created_vcpus)
-		return -EINVAL;
-	move_guest(vm, source);
-	move_mirrors(sim, vm, source);
-	source->dead = true;
-	return 0;
+	gmi_sim_lock_vcpus(sim, vm);
+	gmi_sim_lock_vcpus(sim, source);
+	ret = move(sim, vm, source);
+	gmi_sim_unlock_vcpus(sim, source);
+	gmi_sim_unlock_vcpus(sim, vm);
+	return ret;
 }

@@ -146,11 +146,105 @@ static void vcpus(struct gt *t)
 	gt_sev_close(&sev);
 }
 
+#define COPY GMI_KVM_CAP_VM_COPY_ENC_CONTEXT_FROM
+#define MOVE GMI_KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM
+
+static int take(struct gt_sev *to, uint32_t cap, int from)
+{
+	return gt_enable_cap(to->t, to->vm, cap, (uint64_t)from);
+}
+
+/* Section 14, ENABLE_CAP 197 and 206: what both refuse. */
+static void context_arguments(struct gt *t)
+{
+	static const uint32_t caps[] = {COPY, MOVE};
+	struct gt_sev a, b, snp;
+
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &a);
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &b);
+	gt_sev_open(t, GMI_KVM_X86_SNP_VM, &snp);
+	for (size_t i = 0; i < GT_COUNT(caps); i++) {
+		struct gmi_kvm_enable_cap flags = {.cap = caps[i], .flags = 1};
+
+		SAME("14 cap.flags", gt_ioctl(t, b.vm, GMI_KVM_ENABLE_CAP, &flags), -EINVAL);
+		SAME("14 not open", take(&b, caps[i], -1), -EBADF);
+		SAME("14 not a VM", take(&b, caps[i], b.sev), -EBADF);
+		SAME("14 same VM", take(&b, caps[i], b.vm), -EINVAL);
+		SAME("14 source not SEV", take(&b, caps[i], a.vm), -EINVAL);
+	}
+	MUST(gt_sev_init2(&a, 0) == 0 && gt_sev_init2(&snp, 0) == 0);
+	SAME("14 SNP", take(&b, COPY, snp.vm), -EINVAL);
+	SAME("14 destination is SEV", take(&snp, COPY, a.vm), -EINVAL);
+	SAME("14 types differ", take(&snp, MOVE, a.vm), -EINVAL);
+	gt_close(t, b.vm);
+	b.vm = gt_create_vm(t, b.kvm, GMI_KVM_X86_SNP_VM);
+	SAME("14 MOVE of SNP", take(&b, MOVE, snp.vm), -EINVAL);
+	gt_sev_close(&snp);
+	gt_sev_close(&b);
+	gt_sev_close(&a);
+}
+
+/* A mirror may do little, and is no owner itself. */
+static void mirror(struct gt *t)
+{
+	struct gmi_kvm_sev_guest_status status;
+	struct gmi_kvm_enc_region region = {0};
+	struct gt_sev a, b, c;
+
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &a);
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &b);
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &c);
+	MUST(gt_sev_init2(&a, 0) == 0 && start(&a) == 0);
+	MUST(gt_sev_add_vcpu(&c, 0, 0) >= 0);
+	SAME("14 COPY vCPUs", take(&c, COPY, a.vm), -EINVAL);
+	SAME("14 COPY", take(&b, COPY, a.vm), 0);
+	SAME("14 COPY again", take(&b, COPY, a.vm), -EINVAL);
+	gt_sev_close(&c);
+	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &c);
+	SAME("14 COPY of a mirror", take(&c, COPY, b.vm), -EINVAL);
+	EXPECT_OP("14 mirror", &b, GMI_KVM_SEV_INIT2, NULL, -EINVAL, KEPT);
+	EXPECT_OP("14 mirror", &b, GMI_KVM_SEV_LAUNCH_FINISH, NULL, -EINVAL, KEPT);
+	EXPECT_OP("14 mirror", &b, 104, NULL, -EINVAL, KEPT);
+	EXPECT_OP("14 mirror", &b, GMI_KVM_SEV_LAUNCH_UPDATE_VMSA, NULL, -ENOTTY, KEPT);
+	EXPECT_OP("5 mirror", &b, GMI_KVM_SEV_GUEST_STATUS, &status, 0, 0);
+	SAME("3 REG_REGION mirror", gt_ioctl(t, b.vm, GMI_KVM_MEMORY_ENCRYPT_REG_REGION, &region),
+	     -EINVAL);
+	gt_close(t, a.vm);
+	a.vm = b.vm;
+	EXPECT_OP("5 mirror outlives", &a, GMI_KVM_SEV_GUEST_STATUS, &status, 0, 0);
+	b.vm = gt_create_vm(t, b.kvm, GMI_KVM_X86_DEFAULT_VM);
+	gt_sev_close(&c);
+	gt_sev_close(&b);
+	gt_sev_close(&a);
+}
+
+/* What a move leaves: a source that is dead, and a VM that knows no /dev/sev any more. */
+static void moved(struct gt *t)
+{
+	struct gmi_kvm_sev_guest_status status;
+	struct gt_sev a, b;
+
+	gt_sev_open(t, GMI_KVM_X86_SEV_ES_VM, &a);
+	gt_sev_open(t, GMI_KVM_X86_SEV_ES_VM, &b);
+	MUST(gt_sev_init2(&a, 0) == 0 && start(&a) == 0);
+	MUST(gt_sev_add_vcpu(&a, 0, 0) >= 0);
+	SAME("14 MOVE vCPU counts", take(&b, MOVE, a.vm), -EINVAL);
+	MUST(gt_sev_add_vcpu(&b, 0, 0) >= 0);
+	SAME("14 MOVE unprotected", take(&b, MOVE, a.vm), -EINVAL);
+	MUST(op(&a, GMI_KVM_SEV_LAUNCH_UPDATE_VMSA, NULL) == 0);
+	SAME("14 MOVE", take(&b, MOVE, a.vm), 0);
+	SAME("14 source dead", gt_cap(t, a.vm, MOVE), -EIO);
+	SAME("14 source dead", gt_ioctl(t, a.vcpu[0], GMI_KVM_RUN, NULL), -EIO);
+	EXPECT_OP("14 INIT2 of a destination", &b, GMI_KVM_SEV_INIT2, NULL, -EFAULT, KEPT);
+	SAME("5 RUN of a destination", gt_ioctl(t, b.vcpu[0], GMI_KVM_RUN, NULL), -EINVAL);
+	EXPECT_OP("5 fd is not moved", &b, GMI_KVM_SEV_GUEST_STATUS, &status, -EBADF, KEPT);
+	gt_sev_close(&b);
+	gt_sev_close(&a);
+}
+
 static const struct gt_test tests[] = {
-	GT_TEST(start_arguments),
-	GT_TEST(data_arguments),
-	GT_TEST(launch),
-	GT_TEST(vcpus),
+	GT_TEST(start_arguments),   GT_TEST(data_arguments), GT_TEST(launch), GT_TEST(vcpus),
+	GT_TEST(context_arguments), GT_TEST(mirror),         GT_TEST(moved),
 };
 
 GT_MAIN(tests)
