@@ -30,6 +30,7 @@ struct api {
 	struct gmem_layout *layout;
 	struct gmem_prealloc *prealloc;
 	struct gmem_snp *snp;
+	struct gmem_tdx *tdx;
 	int fd;                 /* a raw descriptor that the case owns, or -1 */
 	int other_fd;           /* the same */
 	void *addr;             /* raw memory of API_SIZE, or NULL */
@@ -51,6 +52,7 @@ struct api {
 #define NEEDS_LINK    (1u << 6) /* KVM_LINK_GUEST_MEMFD */
 #define NEEDS_SNP     (1u << 8) /* VMs of type snp: nothing else runs on those */
 #define NEEDS_VIEW    (1u << 7) /* files that other VMs can bind by host address */
+#define NEEDS_TDX     (1u << 9) /* VMs of type tdx: the same */
 #define NEEDS_SIM     (1u << 5) /* a simulated kernel: what fails must not fail on the machine's */
 
 /* What may be different after a failure. */
@@ -58,6 +60,7 @@ struct api {
 #define GIVES_UP       (1u << 1) /* the call returns nothing: it cannot fail */
 #define MOVES_ON       (1u << 3) /* the next attempt goes on, with other calls */
 #define ENDS_WHEN_DEAD (1u << 2) /* releases its object also where the VM is dead: -ESTALE */
+#define KEEPS_VCPUS    (1u << 4) /* those that were made: KVM does not take them back */
 
 /*
  * @setup makes what comes before, raw or through libgmem, and always succeeds. @act makes the call
@@ -74,9 +77,9 @@ struct api_case {
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
 	api_cases_attr[], api_cases_prealloc[], api_cases_link[], api_cases_reboot[],
-	api_cases_snp[];
+	api_cases_snp[], api_cases_tdx[];
 extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr,
-	api_count_prealloc, api_count_link, api_count_reboot, api_count_snp;
+	api_count_prealloc, api_count_link, api_count_reboot, api_count_snp, api_count_tdx;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

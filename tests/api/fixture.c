@@ -31,6 +31,7 @@ void fixture_close(struct api *api)
 		gt_guest_destroy(api->other_guest);
 	if (api->is_replaced)
 		EXPECT("unbind", gmem_vm_unbind_all(api->other_vm), 0);
+	gmem_tdx_unref(api->tdx);
 	gmem_layout_unref(api->layout);
 	gmem_prealloc_unref(api->prealloc);
 	gmem_snp_unref(api->snp);
@@ -78,8 +79,7 @@ void make_vm(struct api *api)
 /* Files that start shared: for VMs with private memory only where they convert in place. */
 static bool can_share(struct traits traits, uint32_t vm_type)
 {
-	return traits.generation >= GEN_6_18 &&
-	       (vm_type != GMEM_VM_SW_PROTECTED || traits.in_place);
+	return traits.generation >= GEN_6_18 && (vm_type == GMEM_VM_DEFAULT || traits.in_place);
 }
 
 uint64_t suitable_flags(const struct api *api)
@@ -159,25 +159,38 @@ static bool can_link(const struct gt *t)
 	return t->profile ? !strncmp(t->profile, "rfc-link", 8) : !strcmp(t->kernel, "vm");
 }
 
-static bool is_for_snp(const struct gt *t)
+/* The type of VM that a case launches, or the one that needs no launch. */
+static uint32_t launched_type(const struct gt *t)
 {
 	const struct api_case *c = t->data;
 
-	return c->needs & NEEDS_SNP;
+	if (c->needs & NEEDS_SNP)
+		return GMEM_VM_SNP;
+	return c->needs & NEEDS_TDX ? GMEM_VM_TDX : GMEM_VM_DEFAULT;
+}
+
+/* Cases run on all types that need no launch, or on the one that they launch. */
+static bool is_for(const struct gt *t, uint32_t vm_type)
+{
+	uint32_t launched = launched_type(t);
+
+	if (vm_type == GMEM_VM_SNP || vm_type == GMEM_VM_TDX)
+		return vm_type == launched;
+	return launched == GMEM_VM_DEFAULT;
 }
 
 static const char *missing_for(const struct gt *t, struct traits traits, uint32_t vm_type)
 {
 	const struct api_case *c = t->data;
 	bool has_private = vm_type == GMEM_VM_SW_PROTECTED;
-	bool is_snp = vm_type == GMEM_VM_SNP;
 
 	if (!(traits.types & (1u << vm_type)))
-		return is_snp ? "VMs of type snp are not offered"
-			      : "VMs with private memory are not offered";
-	if (is_snp != is_for_snp(t))
+		return vm_type == GMEM_VM_SNP   ? "VMs of type snp are not offered"
+		       : vm_type == GMEM_VM_TDX ? "VMs of type tdx are not offered"
+						: "VMs with private memory are not offered";
+	if (!is_for(t, vm_type))
 		return "only VMs of another type";
-	if (is_snp)
+	if (launched_type(t) != GMEM_VM_DEFAULT)
 		return NULL;
 	if (c->needs & NEEDS_SIM && !t->sim)
 		return "only simulated kernels";
@@ -200,7 +213,8 @@ static const char *missing_for(const struct gt *t, struct traits traits, uint32_
 
 void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_type))
 {
-	static const uint32_t types[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP};
+	static const uint32_t types[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP,
+					 GMEM_VM_TDX};
 	struct traits traits = traits_of(t);
 	const char *missing, *reason = NULL;
 	unsigned int ran = 0;
@@ -209,7 +223,7 @@ void api_each_type(struct gt *t, void (*run)(const struct gt *t, uint32_t vm_typ
 	for (i = 0; i < GT_COUNT(types); i++) {
 		missing = missing_for(t, traits, types[i]);
 		if (missing) {
-			if (!reason || (types[i] == GMEM_VM_SNP) == is_for_snp(t))
+			if (!reason || is_for(t, types[i]))
 				reason = missing;
 			continue;
 		}
@@ -235,7 +249,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
 		       api_count_attr + api_count_prealloc + api_count_link + api_count_reboot +
-		       api_count_snp,
+		       api_count_snp + api_count_tdx,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -250,6 +264,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_link, api_count_link, run);
 	at = add(tests, at, api_cases_reboot, api_count_reboot, run);
 	at = add(tests, at, api_cases_snp, api_count_snp, run);
+	at = add(tests, at, api_cases_tdx, api_count_tdx, run);
 	*ret_count = at;
 	return tests;
 }
