@@ -41,7 +41,7 @@ static int check_buffer(struct gmem_vm *vm, struct gmem_tdx_exit *exit, struct g
 	if (!gmi_is_aligned(exit->gpa, GMEM_PAGE_SIZE) ||
 	    !gmi_is_aligned(exit->size, GMEM_PAGE_SIZE))
 		return problem_with(exit, -EINVAL, GMEM_TDX_ALIGN_ERROR);
-	if (!gmi_range_is_within(exit->gpa, exit->size, GMI_ATTRMAP_LIMIT_MAX))
+	if (!exit->size || !gmi_range_is_within(exit->gpa, exit->size, GMI_ATTRMAP_LIMIT_MAX))
 		return problem_with(exit, -EINVAL, GMEM_TDX_INVALID_OPERAND);
 	if (!vm)
 		return 0;

@@ -198,6 +198,8 @@ static int fake_ioctl(void *user, int fd, uint64_t request, void *arg)
 	case GMI_KVM_CREATE_GUEST_MEMFD:
 		return new_fd("gmem", ((struct gmi_kvm_create_guest_memfd *)arg)->size);
 	case GMI_KVM_SET_MEMORY_ATTRIBUTES:
+		if (fake->attribute_error)
+			return fake->attribute_error;
 		fake->private_pages += ((struct gmi_kvm_memory_attributes *)arg)->size / 4096;
 		return 0;
 	case GMI_NEXT_SET_MEMORY_ATTRIBUTES2:

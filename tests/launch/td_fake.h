@@ -32,8 +32,9 @@ struct fake {
 	uint64_t init_status;
 	int finalize_errors[8];
 	uint64_t finalize_status;
-	bool is_dead; /* the VM: EIO */
-	bool lies;    /* about its progress */
+	int attribute_error; /* of KVM_SET_MEMORY_ATTRIBUTES */
+	bool is_dead;        /* the VM: EIO */
+	bool lies;           /* about its progress */
 
 	/* What it saw. */
 	uint32_t leaf_calls;
