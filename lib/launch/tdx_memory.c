@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <libgmem/file.h>
+
 #include "errinfo.h"
 #include "opts.h"
 #include "range.h"
@@ -145,6 +147,25 @@ static void note(struct addition *add, const struct gmem_launch_step *step, uint
 }
 
 /*
+ * Up to 6.18 a page that met a busy module stays mapped and marked as prepared, neither added nor
+ * measured: KVM refuses it the next time (EEXIST of kvm_gmem_populate()), and FINALIZE_VM as long as
+ * it is there. Punching it undoes that. 7.3 waits inside, and knows no EBUSY here.
+ */
+static int undo_busy(const struct addition *add, uint64_t gpa)
+{
+	GMEM_INIT(gmem_slot_info, slot);
+	int ret;
+
+	if (add->opts.flags & GMEM_TDX_IN_PLACE)
+		return -EAGAIN;
+	ret = gmem_slot_lookup(add->tdx->vm, 0, gpa, &slot);
+	if (!ret)
+		ret = gmem_file_punch(slot.file, slot.offset + (gpa - slot.gpa), GMEM_PAGE_SIZE,
+				      NULL);
+	return ret ? gmi_error_inherit(ret) : -EAGAIN;
+}
+
+/*
  * One kernel call. On every kernel the region says how far it came, on failure too, so that the same
  * region goes on where it stopped: after a signal (EINTR), and where 6.16 to 6.18 gave up on a busy
  * module (EBUSY) and earlier drafts on a busy page table (EAGAIN). Returns bytes, or -errno.
@@ -167,7 +188,7 @@ static int call_kernel(struct addition *add, const struct gmem_launch_step *step
 		return gmi_error(-EIO, "KVM's account of its progress does not add up");
 	if (!ret && *ret_done != size)
 		return -EAGAIN;
-	return ret == -EBUSY ? -EAGAIN : ret;
+	return ret;
 }
 
 static int fail(struct addition *add, int error, uint64_t gpa, uint64_t size)
@@ -191,6 +212,11 @@ static int add_slice(struct addition *add, const struct gmem_launch_step *step, 
 			note(add, step, range.start + at, done);
 			at += done;
 			patience = (struct gmi_tdx_patience){.attempts = add->opts.attempts + 1};
+		}
+		if (ret == -EBUSY) {
+			ret = undo_busy(add, range.start + at);
+			if (ret != -EAGAIN)
+				return ret;
 		}
 		if (ret && (is_stopped(add) || !gmi_tdx_try_again(add->tdx, ret, &patience)))
 			return fail(add, ret, range.start + at, range.size - at);

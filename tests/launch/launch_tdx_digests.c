@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* The MRTD of a launched TD is the one that its plan promises, however the launch was cut and held up. */
+#include <libgmem/libgmem.h>
+#include <libgmem/measure.h>
+#include <libgmem/sim.h>
+
+#include "gt_kvm.h"
+#include "gt_shim.h"
+#include "vectors.h"
+
+#define HAND_GPA   UINT64_C(0x100000) /* of plans made by hand */
+#define HAND_PAGES 40u
+
+/* A TD with memory for a plan. */
+struct td {
+	const struct gt *t;
+	struct gmem_ctx *ctx;
+	struct gmem_vm *vm;
+	struct gmem_file *file;
+	struct gmem_tdx *tdx;
+	struct gmem_plan *plan;
+};
+
+static const struct gmem_tdx_cpuid cpuid[] = {
+	{.function = 1, .ecx = 1u << 21},
+	{.function = 0x80000008, .eax = 48 << 16},
+};
+
+static const struct gmem_tdx_cpuid_opts cpuid_opts = {
+	.sz = sizeof(cpuid_opts),
+	.entries = cpuid,
+	.count = GT_COUNT(cpuid),
+};
+
+static const struct gmem_tdx_init_opts init_opts = {
+	.sz = sizeof(init_opts),
+	.attributes = GMEM_TDX_ATTR_SEPT_VE_DISABLE,
+	.xfam = 3,
+	.mrconfigid = {1, 2},
+	.mrowner = {3, 4},
+	.mrownerconfig = {5, 6},
+	.cpuid = &cpuid_opts,
+};
+
+/* Each step in a slot of its own, one behind the other in the file. */
+static void bind_steps(struct td *td)
+{
+	size_t count;
+	const struct gmem_launch_step *steps = gmem_plan_steps(td->plan, &count);
+	GMEM_INIT(gmem_slot_opts, opts);
+	struct gmem_slot *slot;
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += steps[i].size;
+	MUST(gmem_file_create(td->vm, size, NULL, &td->file) == 0);
+	opts.file = td->file;
+	for (size_t i = 0; i < count; i++) {
+		MUST(gmem_slot_bind(td->vm, steps[i].gpa, steps[i].size, &opts, &slot) == 0);
+		opts.offset += steps[i].size;
+	}
+}
+
+static struct td td_open(const struct gt *t, struct gmem_plan *plan)
+{
+	struct td td = {.t = t, .plan = plan};
+	GMEM_INIT(gmem_ctx_opts, opts);
+
+	opts.sys = t->ops;
+	opts.sys_user = t->user;
+	MUST(gmem_ctx_create(&opts, &td.ctx) == 0);
+	REQUIRE(gmem_has_vm_type(td.ctx, GMEM_VM_TDX) == 1, "VMs of type tdx are not offered");
+	MUST(gmem_vm_create(td.ctx, GMEM_VM_TDX, NULL, &td.vm) == 0);
+	bind_steps(&td);
+	MUST(gmem_tdx_create(td.vm, NULL, &td.tdx) == 0);
+	return td;
+}
+
+static void td_close(struct td *td)
+{
+	gmem_tdx_unref(td->tdx);
+	EXPECT("unbind", gmem_vm_unbind_all(td->vm), 0);
+	gmem_file_unref(td->file);
+	gmem_vm_unref(td->vm);
+	gmem_ctx_unref(td->ctx);
+	gmem_plan_destroy(td->plan);
+}
+
+static int launch(struct td *td, const struct gmem_tdx_add_opts *add)
+{
+	size_t count;
+	const struct gmem_launch_step *steps = gmem_plan_steps(td->plan, &count);
+	GMEM_INIT(gmem_tdx_launch_opts, opts);
+
+	opts.vcpus = 2;
+	opts.init = &init_opts;
+	opts.add = add;
+	return gmem_tdx_launch(td->tdx, steps, count, &opts);
+}
+
+static struct gmem_sim_td_info module_of(const struct td *td)
+{
+	GMEM_INIT(gmem_sim_td_info, info);
+
+	MUST(gmem_sim_td_get_info(td->t->sim, gmem_vm_fd(td->vm), &info) == 0);
+	return info;
+}
+
+static void expect_mrtd(const char *name, const struct td *td, const char *want)
+{
+	struct gmem_sim_td_info info = module_of(td);
+	struct gmem_digest digest = {0};
+
+	MUST(gmem_measure_plan(td->plan, NULL, &digest, NULL) == 0);
+	EXPECT_CASE(name, "state", info.state, GMEM_SIM_TD_RUNNABLE);
+	expect_digest(name, info.mrtd, sizeof(info.mrtd), vector_hex(digest.bytes, digest.size));
+	if (want)
+		expect_digest(name, info.mrtd, sizeof(info.mrtd), want);
+}
+
+/* The hand-off blocks' address is what vCPUs start with. */
+static void expect_vcpus(const char *name, struct td *td)
+{
+	GMEM_INIT(gmem_plan_info, plan);
+	uint64_t rcx = 0;
+	int vcpu;
+
+	MUST(gmem_plan_get_info(td->plan, &plan) == 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		vcpu = gmem_tdx_take_vcpu(td->tdx, i);
+		MUST(vcpu >= 0);
+		EXPECT_CASE(name, "RCX", gmem_sim_td_get_rcx(td->t->sim, vcpu, &rcx), 0);
+		EXPECT_CASE(name, "RCX", (int64_t)rcx, (int64_t)plan.hob.start);
+		gt_close(td->t, vcpu);
+	}
+}
+
+static void expect_launch(const struct gt *t, const char *name, struct gmem_plan *plan,
+			  const char *want)
+{
+	struct td td = td_open(t, plan);
+
+	if (!EXPECT_CASE(name, "launch", launch(&td, NULL), 0))
+		fprintf(stderr, "  %s\n", gmem_errinfo()->message);
+	expect_mrtd(name, &td, want);
+	expect_vcpus(name, &td);
+	td_close(&td);
+}
+
+static void launch_image(const struct gt *t, const char *name, const struct vector_file *file,
+			 uint32_t flags, const char *want)
+{
+	static const struct gmem_range ram = {.start = 0, .size = UINT64_C(1) << 32};
+	GMEM_INIT(gmem_tdvf_opts, opts);
+	GMEM_INIT(gmem_measure_error, error);
+	struct gmem_plan *plan;
+
+	opts.image = file->data;
+	opts.image_size = file->size;
+	opts.flags = flags;
+	if (!EXPECT_CASE(name, "plan", gmem_plan_from_tdvf(&opts, &plan, &error), 0)) {
+		fprintf(stderr, "  %s\n", error.text);
+		return;
+	}
+	MUST(gmem_plan_fill_td_hob(plan, &ram, 1, NULL, NULL) == 0);
+	expect_launch(t, name, plan, want);
+}
+
+static bool is_digest(const char *cell)
+{
+	return strcmp(cell, "reject") != 0;
+}
+
+static void images(struct gt *t)
+{
+	struct vector_table table;
+	struct vector_file file;
+	char dir[512];
+	int64_t done = 0;
+
+	snprintf(dir, sizeof(dir), "%s/tdx", vector_dir());
+	table = vector_table_read(dir, "images.tsv");
+	for (size_t i = 0; i < table.count; i++) {
+		const char *name = vector_cell(&table, i, "name");
+		const char *gce = vector_cell(&table, i, "gce_go");
+
+		if (*name != 'i')
+			continue;
+		MUST(vector_file_read(dir, vector_cell(&table, i, "file"), &file));
+		launch_image(t, name, &file, 0, vector_cell(&table, i, "tdshim_py"));
+		if (is_digest(gce))
+			launch_image(t, name, &file, GMEM_TDVF_ADD_AUG, gce);
+		vector_file_free(&file);
+		done++;
+	}
+	EXPECT("tdx/images.tsv", done, 9);
+	vector_table_free(&table);
+}
+
+/* Of whatever version is installed; the value of one version is on record: tests/vectors. */
+static void debian_image(struct gt *t)
+{
+	struct vector_file file;
+
+	REQUIRE(vector_file_read("/", "usr/share/ovmf/OVMF.fd", &file),
+		"no /usr/share/ovmf/OVMF.fd: package ovmf");
+	launch_image(t, "OVMF.fd", &file, 0, NULL);
+	vector_file_free(&file);
+}
+
+static struct gmem_plan *plan_by_hand(uint8_t **ret_bytes)
+{
+	static const struct {
+		uint32_t type, flags, pages;
+	} steps[] = {
+		{GMEM_LAUNCH_NORMAL, GMEM_LAUNCH_MEASURED, 11},
+		{GMEM_LAUNCH_UNMEASURED, 0, 5},
+		{GMEM_LAUNCH_ZERO, 0, 7},
+		{GMEM_LAUNCH_ZERO, GMEM_LAUNCH_MEASURED, 3},
+		{GMEM_LAUNCH_AUG, 0, 4},
+		{GMEM_LAUNCH_NORMAL, GMEM_LAUNCH_MEASURED, 10},
+	};
+	uint8_t *bytes = aligned_alloc(GT_PAGE, HAND_PAGES * GT_PAGE);
+	struct gmem_launch_step step = {.gpa = HAND_GPA};
+	struct gmem_plan *plan;
+
+	MUST(bytes && gmem_plan_create(GMEM_VM_TDX, &plan) == 0);
+	for (size_t i = 0; i < HAND_PAGES * GT_PAGE; i++)
+		bytes[i] = (uint8_t)(i / GT_PAGE + i);
+	for (size_t i = 0; i < GT_COUNT(steps); i++) {
+		step.gpa += step.size;
+		step.size = steps[i].pages * GT_PAGE;
+		step.type = steps[i].type;
+		step.flags = steps[i].flags;
+		step.bytes = step.type == GMEM_LAUNCH_ZERO || step.type == GMEM_LAUNCH_AUG
+				     ? NULL
+				     : bytes + (step.gpa - HAND_GPA);
+		MUST(gmem_plan_add(plan, &step, NULL) == 0);
+	}
+	*ret_bytes = bytes;
+	return plan;
+}
+
+/* Cut in any way, the same measurement. */
+static void slices(struct gt *t)
+{
+	static const uint64_t sizes[] = {1, 2, 3, 7, 40};
+	GMEM_INIT(gmem_tdx_add_opts, add);
+	uint8_t *bytes;
+	struct td td;
+
+	for (size_t i = 0; i < GT_COUNT(sizes); i++) {
+		td = td_open(t, plan_by_hand(&bytes));
+		add.slice = sizes[i] * GT_PAGE;
+		EXPECT("launch", launch(&td, &add), 0);
+		expect_mrtd("slices", &td, NULL);
+		EXPECT("added", (int64_t)module_of(&td).added, 36 * (int64_t)GT_PAGE);
+		td_close(&td);
+		free(bytes);
+	}
+}
+
+/* A signal before any page of them, and a stop of the caller's there: both go on. */
+static void signals(struct gt *t)
+{
+	GMEM_INIT(gmem_tdx_info, info);
+	uint8_t *bytes;
+	struct td td;
+
+	for (uint64_t page = 0; page < 36; page += 5) {
+		td = td_open(t, plan_by_hand(&bytes));
+		MUST(gmem_sim_interrupt_after(t->sim, page) == 0);
+		EXPECT("launch", launch(&td, NULL), 0);
+		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
+		EXPECT("taken up again", (int64_t)info.retries, 1);
+		expect_mrtd("signals", &td, NULL);
+		td_close(&td);
+		free(bytes);
+	}
+}
+
+/*
+ * A busy module: 7.3 waits inside, 6.16 to 6.18 hand it on and leave a page behind that must go
+ * before it can be added.
+ */
+static void busy(struct gt *t)
+{
+	GMEM_INIT(gmem_tdx_info, info);
+	bool is_old = !strncmp(t->profile, "v6", 2);
+	uint8_t *bytes;
+	struct td td;
+
+	for (uint64_t page = 0; page < 36; page += 7) {
+		td = td_open(t, plan_by_hand(&bytes));
+		MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MEM_PAGE_ADD, page, 3,
+					    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
+		if (!EXPECT("launch", launch(&td, NULL), 0))
+			fprintf(stderr, "  %s\n", gmem_errinfo()->message);
+		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
+		EXPECT("taken up again", (int64_t)info.retries, is_old ? 3 : 0);
+		expect_mrtd("busy", &td, NULL);
+		td_close(&td);
+		free(bytes);
+	}
+}
+
+static void busy_for_long(struct gt *t)
+{
+	GMEM_INIT(gmem_tdx_add_opts, add);
+	uint8_t *bytes;
+	struct td td = td_open(t, plan_by_hand(&bytes));
+
+	REQUIRE(!strncmp(t->profile, "v6", 2), "this kernel waits for the module itself");
+	add.attempts = 2;
+	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MEM_PAGE_ADD, 4, 2,
+				    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
+	EXPECT("two attempts", launch(&td, &add), -EAGAIN);
+	EXPECT("the address", (int64_t)gmem_errinfo()->gpa, (int64_t)(HAND_GPA + 4 * GT_PAGE));
+	EXPECT("and then", launch(&td, &add), 0);
+	expect_mrtd("busy", &td, NULL);
+	td_close(&td);
+	free(bytes);
+}
+
+/* Every call to the module fails once for good: the error, the state, and its name. */
+static void failures(struct gt *t)
+{
+	static const struct {
+		enum gmem_sim_seamcall call;
+		const char *text;
+	} calls[] = {
+		{GMEM_SIM_TDH_MNG_CREATE, "KVM_TDX_INIT_VM"},
+		{GMEM_SIM_TDH_MNG_KEY_CONFIG, "KVM_TDX_INIT_VM"},
+		{GMEM_SIM_TDH_MNG_ADDCX, "KVM_TDX_INIT_VM"},
+		{GMEM_SIM_TDH_VP_CREATE, "KVM_TDX_INIT_VCPU"},
+		{GMEM_SIM_TDH_VP_INIT, "KVM_TDX_INIT_VCPU"},
+		{GMEM_SIM_TDH_MEM_PAGE_ADD, "KVM_TDX_INIT_MEM_REGION"},
+		{GMEM_SIM_TDH_MR_EXTEND, "KVM_TDX_INIT_MEM_REGION"},
+		{GMEM_SIM_TDH_MR_FINALIZE, "KVM_TDX_FINALIZE_VM"},
+	};
+	GMEM_INIT(gmem_tdx_info, info);
+	uint8_t *bytes;
+	struct td td;
+
+	for (size_t i = 0; i < GT_COUNT(calls); i++) {
+		td = td_open(t, plan_by_hand(&bytes));
+		MUST(gmem_sim_fail_seamcall(t->sim, calls[i].call, 0, 1,
+					    UINT64_C(0xc000081100000000)) == 0);
+		EXPECT_CASE(calls[i].text, "fails", launch(&td, NULL), -EIO);
+		EXPECT_CASE(calls[i].text, "names the call",
+			    strstr(gmem_errinfo()->message, calls[i].text) != NULL, true);
+		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
+		if (module_of(&td).state == GMEM_SIM_TD_DEAD) {
+			EXPECT_CASE(calls[i].text, "dead", info.state, GMEM_TDX_DEAD);
+			EXPECT_CASE(calls[i].text, "later", launch(&td, NULL), -ESTALE);
+		}
+		td_close(&td);
+		free(bytes);
+	}
+}
+
+static void entropy_and_finalize(struct gt *t)
+{
+	GMEM_INIT(gmem_tdx_info, info);
+	uint8_t *bytes;
+	struct td td = td_open(t, plan_by_hand(&bytes));
+
+	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MNG_CREATE, 0, 2,
+				    GMEM_SIM_TDX_NO_ENTROPY) == 0);
+	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MR_FINALIZE, 0, 3,
+				    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
+	EXPECT("launch", launch(&td, NULL), 0);
+	MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
+	EXPECT("taken up again", (int64_t)info.retries, 5);
+	expect_mrtd("entropy", &td, NULL);
+	td_close(&td);
+	free(bytes);
+}
+
+/* What the module was told is what the options said. */
+static void identity(struct gt *t)
+{
+	uint8_t *bytes;
+	struct td td = td_open(t, plan_by_hand(&bytes));
+	struct gmem_sim_td_info info;
+
+	EXPECT("launch", launch(&td, NULL), 0);
+	info = module_of(&td);
+	EXPECT("attributes", (int64_t)info.attributes, (int64_t)init_opts.attributes);
+	EXPECT("XFAM", (int64_t)info.xfam, (int64_t)init_opts.xfam);
+	EXPECT("width", info.gpaw, 48);
+	EXPECT("bus clock", (int64_t)info.apic_bus_ns, 40);
+	EXPECT("MRCONFIGID", memcmp(info.mrconfigid, init_opts.mrconfigid, 48), 0);
+	EXPECT("MROWNER", memcmp(info.mrowner, init_opts.mrowner, 48), 0);
+	EXPECT("MROWNERCONFIG", memcmp(info.mrownerconfig, init_opts.mrownerconfig, 48), 0);
+	td_close(&td);
+	free(bytes);
+}
+
+/* The whole of what KVM offers to hosts is refused or taken alike: a CPUID that asks for all. */
+static void greedy_cpuid(struct gt *t)
+{
+	struct gmem_tdx_cpuid list[64];
+	GMEM_INIT(gmem_tdx_cpuid_opts, greedy);
+	struct gmem_tdx_init_opts init = init_opts;
+	const struct gmem_tdx_cpuid *leaves;
+	uint8_t *bytes;
+	struct td td = td_open(t, plan_by_hand(&bytes));
+	size_t count = 0;
+
+	leaves = gmem_tdx_configurable(td.tdx, &count);
+	MUST(count && count < GT_COUNT(list));
+	for (size_t i = 0; i < count; i++)
+		list[i] = (struct gmem_tdx_cpuid){
+			leaves[i].function, leaves[i].index, 1,          UINT32_MAX,
+			UINT32_MAX,         UINT32_MAX,      UINT32_MAX, {0}};
+	list[count] = (struct gmem_tdx_cpuid){.function = 0x123456, .eax = 1};
+	greedy.entries = list;
+	greedy.count = count + 1;
+	init.cpuid = &greedy;
+	init.gpa_width = 48;
+	MUST(gmem_tdx_setup(td.tdx, NULL) == 0);
+	if (!EXPECT("all that can be chosen", gmem_tdx_init_vm(td.tdx, &init), 0))
+		fprintf(stderr, "  %s\n", gmem_errinfo()->message);
+	td_close(&td);
+	free(bytes);
+}
+
+static const struct gt_test tests[] = {
+	GT_TEST(images),   GT_TEST(debian_image),  GT_TEST(slices),   GT_TEST(signals),
+	GT_TEST(busy),     GT_TEST(busy_for_long), GT_TEST(failures), GT_TEST(entropy_and_finalize),
+	GT_TEST(identity), GT_TEST(greedy_cpuid),
+};
+
+GT_MAIN(tests)
