@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <libgmem/file.h>
+#include <libgmem/slot.h>
 
 #include "errinfo.h"
 #include "opts.h"
@@ -160,8 +161,7 @@ static int undo_busy(const struct addition *add, uint64_t gpa)
 		return -EAGAIN;
 	ret = gmem_slot_lookup(add->tdx->vm, 0, gpa, &slot);
 	if (!ret)
-		ret = gmem_file_punch(slot.file, slot.offset + (gpa - slot.gpa), GMEM_PAGE_SIZE,
-				      NULL);
+		ret = gmem_file_punch(slot.file, slot.offset + (gpa - slot.gpa), GMEM_PAGE_SIZE);
 	return ret ? gmi_error_inherit(ret) : -EAGAIN;
 }
 
