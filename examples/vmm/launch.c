@@ -13,6 +13,7 @@
 
 static const struct technology *const technologies[] = {
 	&launch_snp,
+	&launch_tdx,
 };
 
 bool launch_find(const char *name, uint32_t *ret_vm_type)

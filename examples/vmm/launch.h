@@ -32,6 +32,6 @@ struct technology {
 	void (*end)(struct machine *machine); /* releases @state */
 };
 
-extern const struct technology launch_snp;
+extern const struct technology launch_snp, launch_tdx;
 
 #endif

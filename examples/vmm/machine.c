@@ -88,7 +88,8 @@ static bool can_reuse(struct gmem_ctx *ctx, uint32_t vm_type)
 /* Private memory where this kernel has it, else shared memory; or what the user asked for. */
 static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts, bool reuses)
 {
-	static const uint32_t preferred[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP};
+	static const uint32_t preferred[] = {GMEM_VM_SW_PROTECTED, GMEM_VM_DEFAULT, GMEM_VM_SNP,
+					     GMEM_VM_TDX};
 	GMEM_INIT(gmem_feature_info, why);
 
 	if (wanted == VM_TYPE_AUTO && converts)
@@ -96,7 +97,7 @@ static uint32_t choose_vm_type(struct gmem_ctx *ctx, int wanted, bool converts, 
 	for (size_t i = 0; i < sizeof(preferred) / sizeof(preferred[0]); i++) {
 		uint32_t type = preferred[i];
 
-		if (wanted == VM_TYPE_AUTO ? type == GMEM_VM_SNP : (uint32_t)wanted != type)
+		if (wanted == VM_TYPE_AUTO ? type >= GMEM_VM_SNP : (uint32_t)wanted != type)
 			continue;
 		if (converts ? can_convert(ctx, type, &why) : can_run(ctx, type, &why)) {
 			if (reuses && wanted == VM_TYPE_AUTO && !can_reuse(ctx, type))

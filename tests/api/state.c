@@ -40,7 +40,7 @@ bool state_expect(const char *what, const struct state *got, const struct state 
 {
 	bool same = flags & KEEPS_VCPUS || SAME(fds);
 
-	if (!(flags & GOES_ON) && (!got->in_place || !(flags & KEEPS_PROGRESS)))
+	if (!(flags & KEEPS_VCPUS) && (!got->in_place || !(flags & KEEPS_PROGRESS)))
 		same &= SAME(mappings);
 	same &= SAME(vm_files);
 	same &= SAME(vm_slots);
