@@ -138,12 +138,22 @@ static void set_up_vcpu(struct vcpu *vcpu)
 	set_script(vcpu);
 }
 
+/* All RAM is the guest's, who accepts what is not added, and asks for what it wants to share. */
+static void give_memory(struct machine *machine)
+{
+	for (uint32_t i = 0; i < machine->ram_count; i++)
+		fail_if_gmem(gmem_convert(machine->vm, machine->ram[i].start, machine->ram[i].size,
+					  GMEM_PRIVATE, NULL, NULL),
+			     "cannot make RAM private");
+}
+
 static void load(struct machine *machine)
 {
 	struct tdx *tdx = machine->launch->state;
 	size_t count;
 	const struct gmem_launch_step *steps = gmem_plan_steps(machine->launch->plan, &count);
 
+	give_memory(machine);
 	fail_if_gmem(gmem_tdx_add(tdx->launch, steps, count, NULL, NULL), "cannot load the guest");
 	fail_if_gmem(gmem_tdx_finalize(tdx->launch), "cannot finish the launch");
 }
