@@ -56,7 +56,7 @@ static int show_difference(void *user, const struct gmem_tdx_difference *differe
 	char text[160];
 
 	gmem_tdx_difference_text(difference, text, sizeof(text));
-	printf("CPUID       %s\n", text);
+	printf("not chosen  %s\n", text); /* the module decides */
 	return 0;
 }
 

@@ -100,6 +100,8 @@ static const char *vm_type_name(uint32_t vm_type)
 		return "sw-protected";
 	case GMEM_VM_SNP:
 		return "snp";
+	case GMEM_VM_TDX:
+		return "tdx";
 	}
 	return "other";
 }

@@ -200,8 +200,9 @@ GMEM_API int gmem_tdx_difference_text(const struct gmem_tdx_difference *differen
 		return gmi_result(__func__,
 				  gmi_error_arg("difference", "a NULL pointer, or no register"));
 	list_bits(difference->bits, bits, sizeof(bits));
-	return snprintf(text, size, "CPUID %#x.%u %s: bits%s: wanted %#x, got %#x",
-			difference->function, difference->index, registers[difference->reg], bits,
+	return snprintf(text, size, "CPUID %#x.%u %s: bit%s%s: wanted %#x, got %#x",
+			difference->function, difference->index, registers[difference->reg],
+			difference->bits & (difference->bits - 1) ? "s" : "", bits,
 			difference->wanted, difference->got);
 }
 

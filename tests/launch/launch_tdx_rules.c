@@ -289,12 +289,12 @@ static void cpuid_filter(struct gt *t)
 	EXPECT("bits", heard.last.bits, 0x10);
 	length = gmem_tdx_difference_text(&heard.last, text, sizeof(text));
 	EXPECT("length", length, (int64_t)strlen(text));
-	EXPECT("text", strcmp(text, "CPUID 0x7.0 EBX: bits 4: wanted 0x230, got 0x220"), 0);
+	EXPECT("text", strcmp(text, "CPUID 0x7.0 EBX: bit 4: wanted 0x230, got 0x220"), 0);
 	expect_refusal("room", gmem_tdx_filter_cpuid(td->tdx, &opts, got, 2, &count), -ENOSPC,
 		       "more than 2 leaves");
 	heard.answer = -EOPNOTSUPP;
 	expect_refusal("strict", gmem_tdx_filter_cpuid(td->tdx, &opts, got, 70, &count),
-		       -EOPNOTSUPP, "CPUID 0x1.0 ECX: bits 21: wanted 0x200000, got 0");
+		       -EOPNOTSUPP, "CPUID 0x1.0 ECX: bit 21: wanted 0x200000, got 0");
 	td_close(td);
 }
 
