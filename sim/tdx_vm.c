@@ -33,12 +33,13 @@
 
 #define HOST_TSC_KHZ 2000000
 
-struct capabilities {
+union capabilities {
 	struct gmi_kvm_tdx_capabilities head;
-	struct gmi_kvm_cpuid_entry2 entries[SIM_TDX_CONFIGURABLE];
+	uint8_t bytes[sizeof(struct gmi_kvm_tdx_capabilities) +
+		      SIM_TDX_CONFIGURABLE * sizeof(struct gmi_kvm_cpuid_entry2)];
 };
 
-static void fill_capabilities(struct capabilities *caps)
+static void fill_capabilities(union capabilities *caps)
 {
 	memset(caps, 0, sizeof(*caps));
 	caps->head.supported_attrs = SUPPORTED_ATTRS;
@@ -46,13 +47,13 @@ static void fill_capabilities(struct capabilities *caps)
 	caps->head.user_tdvmcallinfo_1_r11 = GMI_TDX_TDVMCALLINFO_SETUP_EVENT_NOTIFY_INTERRUPT;
 	caps->head.cpuid.nent = SIM_TDX_CONFIGURABLE;
 	for (size_t i = 0; i < SIM_TDX_CONFIGURABLE; i++)
-		caps->entries[i] = gmi_sim_tdx_configurable(i);
+		caps->head.cpuid.entries[i] = gmi_sim_tdx_configurable(i);
 }
 
 /* tdx_get_capabilities() */
 int gmi_sim_tdx_capabilities(struct gmem_sim *sim, const struct gmi_kvm_tdx_cmd *cmd)
 {
-	struct capabilities caps;
+	union capabilities caps;
 	uint32_t room;
 
 	if (cmd->flags)
@@ -190,13 +191,14 @@ static int build(struct gmem_sim *sim, struct sim_vm *vm, const struct sim_td *t
 	return ret ? ret : init_td(sim, vm, td, ret_status);
 }
 
-static void become(struct sim_td *td, const struct sim_td *made)
+/* What the TD had before stays: its measurement and its tables, empty yet. */
+static void become(struct sim_td *td, struct sim_td *made)
 {
-	struct sim_mrtd *mrtd = td->mrtd;
-
+	made->mrtd = td->mrtd;
+	made->sept = td->sept;
+	made->prepared = td->prepared;
+	made->state = GMEM_SIM_TD_INITIALISED;
 	*td = *made;
-	td->mrtd = mrtd;
-	td->state = GMEM_SIM_TD_INITIALISED;
 }
 
 /* tdx_td_init(): what failed leaves nothing behind. */

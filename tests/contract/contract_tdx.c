@@ -82,7 +82,7 @@ static void commands(struct gt *t)
 
 static void capabilities(struct gt *t)
 {
-	struct gt_td_caps caps, before;
+	union gt_td_caps caps, before;
 	struct gt_td td;
 	uint32_t needed;
 	bool empty = true;
@@ -120,14 +120,14 @@ static void capabilities(struct gt *t)
 /* What KVM takes out of the module's leaves, and what it puts in. */
 static void configurable_leaves(struct gt *t)
 {
-	struct gt_td_caps caps;
+	union gt_td_caps caps;
 	struct gt_td td;
 	int widths = 0;
 
 	gt_td_open(t, &td);
 	MUST(gt_td_capabilities(&td, &caps) == 0);
 	for (uint32_t i = 0; i < caps.head.cpuid.nent; i++) {
-		const struct gmi_kvm_cpuid_entry2 *entry = &caps.entries[i];
+		const struct gmi_kvm_cpuid_entry2 *entry = &caps.head.cpuid.entries[i];
 
 		EXPECT("flags", entry->flags, 0);
 		if (entry->function == 7 && !entry->index) {
@@ -143,7 +143,7 @@ static void configurable_leaves(struct gt *t)
 	gt_td_close(&td);
 }
 
-static int init_with(struct gt_td *td, struct gt_td_init *init)
+static int init_with(struct gt_td *td, union gt_td_init *init)
 {
 	int ret = gt_td_init_vm(td, init);
 
@@ -154,7 +154,7 @@ static int init_with(struct gt_td *td, struct gt_td_init *init)
 /* Each init has several things wrong, the first of which is reported. */
 static void init_vm_order(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
 	gt_td_open(t, &td);
@@ -187,8 +187,8 @@ static void init_vm_order(struct gt *t)
 
 static void init_vm_cpuid(struct gt *t)
 {
-	struct gt_td_init init;
-	struct gt_td_caps caps;
+	union gt_td_init init;
+	union gt_td_caps caps;
 	struct gt_td td;
 	uint32_t count;
 
@@ -199,24 +199,24 @@ static void init_vm_cpuid(struct gt *t)
 	EXPECT("INIT_VM no 0x80000008", init_with(&td, &init), -EINVAL);
 	for (uint32_t width = 0; width < 256; width++) {
 		gt_td_prepare(&init);
-		init.entries[0].eax = width << 16;
+		init.head.cpuid.entries[0].eax = width << 16;
 		if (width != GMI_TDX_GPAW_48 && width != GMI_TDX_GPAW_52)
 			EXPECT("INIT_VM width", init_with(&td, &init), -EINVAL);
 	}
 	gt_td_prepare(&init);
 	init.head.cpuid.nent = 2;
-	init.entries[1].function = 0x40000000;
+	init.head.cpuid.entries[1].function = 0x40000000;
 	EXPECT("INIT_VM not configurable", init_with(&td, &init), -EINVAL);
-	init.entries[1] = init.entries[0];
+	init.head.cpuid.entries[1] = init.head.cpuid.entries[0];
 	EXPECT("INIT_VM duplicate", init_with(&td, &init), -EINVAL);
-	init.entries[1] = (struct gmi_kvm_cpuid_entry2){
+	init.head.cpuid.entries[1] = (struct gmi_kvm_cpuid_entry2){
 		.function = 7,
 		.flags = GMI_KVM_CPUID_FLAG_SIGNIFICANT_INDEX,
 		.ebx = 1u << 4,
 	};
 	EXPECT("INIT_VM HLE", init_with(&td, &init), -EINVAL);
-	init.entries[1].ebx = 0;
-	init.entries[1].ecx = 1u << 5;
+	init.head.cpuid.entries[1].ebx = 0;
+	init.head.cpuid.entries[1].ecx = 1u << 5;
 	EXPECT("INIT_VM WAITPKG", init_with(&td, &init), -EINVAL);
 
 	/* All that is configurable, each with its index; none of the bits. */
@@ -224,13 +224,13 @@ static void init_vm_cpuid(struct gt *t)
 	gt_td_prepare(&init);
 	init.head.cpuid.nent = count;
 	for (uint32_t i = 0; i < count; i++) {
-		init.entries[i] = (struct gmi_kvm_cpuid_entry2){
-			.function = caps.entries[i].function,
-			.index = caps.entries[i].index,
+		init.head.cpuid.entries[i] = (struct gmi_kvm_cpuid_entry2){
+			.function = caps.head.cpuid.entries[i].function,
+			.index = caps.head.cpuid.entries[i].index,
 			.flags = GMI_KVM_CPUID_FLAG_SIGNIFICANT_INDEX,
 		};
-		if (init.entries[i].function == 0x80000008)
-			init.entries[i].eax = GMI_TDX_GPAW_48 << 16;
+		if (init.head.cpuid.entries[i].function == 0x80000008)
+			init.head.cpuid.entries[i].eax = GMI_TDX_GPAW_48 << 16;
 	}
 	EXPECT("INIT_VM all leaves", init_with(&td, &init), 0);
 	gt_td_close(&td);
@@ -239,23 +239,23 @@ static void init_vm_cpuid(struct gt *t)
 /* A function with several sub-leaves that an entry without the flag matches more than once. */
 static void init_vm_flagless(struct gt *t)
 {
-	struct gt_td_init init;
-	struct gt_td_caps caps;
+	union gt_td_init init;
+	union gt_td_caps caps;
 	struct gt_td td;
 	uint32_t function = 0;
 
 	gt_td_open(t, &td);
 	MUST(gt_td_capabilities(&td, &caps) == 0);
 	for (uint32_t i = 1; i < caps.head.cpuid.nent; i++) {
-		if (caps.entries[i].function == caps.entries[i - 1].function)
-			function = caps.entries[i].function;
+		if (caps.head.cpuid.entries[i].function == caps.head.cpuid.entries[i - 1].function)
+			function = caps.head.cpuid.entries[i].function;
 	}
 	REQUIRE(function, "no function with several sub-leaves is configurable");
 	gt_td_prepare(&init);
 	init.head.cpuid.nent = 2;
-	init.entries[1].function = function;
+	init.head.cpuid.entries[1].function = function;
 	EXPECT("INIT_VM without the flag", init_with(&td, &init), -EINVAL);
-	init.entries[1].flags = GMI_KVM_CPUID_FLAG_SIGNIFICANT_INDEX;
+	init.head.cpuid.entries[1].flags = GMI_KVM_CPUID_FLAG_SIGNIFICANT_INDEX;
 	EXPECT("INIT_VM with the flag", init_with(&td, &init), 0);
 	gt_td_close(&td);
 }
@@ -298,7 +298,7 @@ static void settings(struct gt *t)
 /* A vCPU wants INIT_VM first, and a split irqchip. */
 static void create_vcpu(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 	int bare, vcpu;
 
@@ -331,7 +331,7 @@ static void create_vcpu(struct gt *t)
 
 static void max_vcpus(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 	int vcpu[1024], count = 0, most;
 
@@ -375,7 +375,7 @@ static void vcpu_state(struct gt *t)
 
 static void vcpu_commands(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
 	gt_td_open(t, &td);
@@ -427,14 +427,12 @@ static void vcpu_commands_late(struct gt *t)
 
 static void get_cpuid(struct gt *t)
 {
-	static struct {
-		struct gmi_kvm_cpuid2 head;
-		struct gmi_kvm_cpuid_entry2 entries[GT_TD_ENTRIES];
-	} cpuid;
+	union gt_td_cpuid cpuid;
 	struct gt_td td;
 	uint32_t needed;
 	int64_t width = 0;
 
+	memset(&cpuid, 0, sizeof(cpuid));
 	gt_td_open(t, &td);
 	gt_td_launch(&td, RCX);
 	EXPECT("GET_CPUID unreadable", gt_td_op(&td, td.vcpu, GMI_KVM_TDX_GET_CPUID, 0, NULL),
@@ -443,7 +441,7 @@ static void get_cpuid(struct gt *t)
 	       -E2BIG);
 	needed = cpuid.head.nent;
 	EXPECT("GET_CPUID says how many", needed > 0 && needed <= GT_TD_ENTRIES, true);
-	EXPECT("GET_CPUID no entries", cpuid.entries[0].eax, 0);
+	EXPECT("GET_CPUID no entries", cpuid.head.entries[0].eax, 0);
 	EXPECT("GET_CPUID", gt_td_op(&td, td.vcpu, GMI_KVM_TDX_GET_CPUID, 0, &cpuid), 0);
 	EXPECT("GET_CPUID number", cpuid.head.nent, needed);
 	cpuid.head.nent = GT_TD_ENTRIES;
@@ -451,8 +449,8 @@ static void get_cpuid(struct gt *t)
 	       gt_td_op(&td, td.vcpu, GMI_KVM_TDX_GET_CPUID, 1, &cpuid), 0);
 	EXPECT("GET_CPUID number", cpuid.head.nent, needed);
 	for (uint32_t i = 0; i < needed; i++) {
-		if (cpuid.entries[i].function == 0x80000008)
-			width = cpuid.entries[i].eax >> 16 & 0xff;
+		if (cpuid.head.entries[i].function == 0x80000008)
+			width = cpuid.head.entries[i].eax >> 16 & 0xff;
 	}
 	EXPECT("GET_CPUID GPAW", width, GMI_TDX_GPAW_48);
 	gt_td_close(&td);

@@ -23,14 +23,23 @@ struct gt_td {
 	bool is_old;       /* 6.16 to 6.18: capability 244 is not there */
 };
 
-struct gt_td_caps {
+union gt_td_caps {
 	struct gmi_kvm_tdx_capabilities head;
-	struct gmi_kvm_cpuid_entry2 entries[GT_TD_ENTRIES];
+	uint8_t bytes[sizeof(struct gmi_kvm_tdx_capabilities) +
+		      GT_TD_ENTRIES * sizeof(struct gmi_kvm_cpuid_entry2)];
 };
 
-struct gt_td_init {
+/* With room for one entry too many. */
+union gt_td_init {
 	struct gmi_kvm_tdx_init_vm head;
-	struct gmi_kvm_cpuid_entry2 entries[GT_TD_ENTRIES + 1];
+	uint8_t bytes[sizeof(struct gmi_kvm_tdx_init_vm) +
+		      (GT_TD_ENTRIES + 1) * sizeof(struct gmi_kvm_cpuid_entry2)];
+};
+
+union gt_td_cpuid {
+	struct gmi_kvm_cpuid2 head;
+	uint8_t bytes[sizeof(struct gmi_kvm_cpuid2) +
+		      GT_TD_ENTRIES * sizeof(struct gmi_kvm_cpuid_entry2)];
 };
 
 /* The test is skipped where the kernel does not offer the type. Nothing is initialised. */
@@ -40,11 +49,11 @@ void gt_td_close(struct gt_td *td);
 /* KVM_MEMORY_ENCRYPT_OP; @td->hw_error goes in and comes out. */
 int gt_td_op(struct gt_td *td, int fd, uint32_t id, uint32_t flags, void *data);
 
-int gt_td_capabilities(struct gt_td *td, struct gt_td_caps *ret_caps);
+int gt_td_capabilities(struct gt_td *td, union gt_td_caps *ret_caps);
 
 /* The least that KVM_TDX_INIT_VM takes: one entry, for 48 bits of address. */
-void gt_td_prepare(struct gt_td_init *ret_init);
-int gt_td_init_vm(struct gt_td *td, struct gt_td_init *init);
+void gt_td_prepare(union gt_td_init *ret_init);
+int gt_td_init_vm(struct gt_td *td, union gt_td_init *init);
 
 /* vCPU @number with x2APIC in its CPUID; -errno. */
 int gt_td_create_vcpu(struct gt_td *td, uint64_t number);

@@ -59,22 +59,22 @@ int gt_td_op(struct gt_td *td, int fd, uint32_t id, uint32_t flags, void *data)
 	return ret;
 }
 
-int gt_td_capabilities(struct gt_td *td, struct gt_td_caps *ret_caps)
+int gt_td_capabilities(struct gt_td *td, union gt_td_caps *ret_caps)
 {
 	memset(ret_caps, 0, sizeof(*ret_caps));
 	ret_caps->head.cpuid.nent = GT_TD_ENTRIES;
 	return gt_td_op(td, td->vm, GMI_KVM_TDX_CAPABILITIES, 0, ret_caps);
 }
 
-void gt_td_prepare(struct gt_td_init *ret_init)
+void gt_td_prepare(union gt_td_init *ret_init)
 {
 	memset(ret_init, 0, sizeof(*ret_init));
 	ret_init->head.cpuid.nent = 1;
-	ret_init->entries[0].function = 0x80000008;
-	ret_init->entries[0].eax = GMI_TDX_GPAW_48 << 16;
+	ret_init->head.cpuid.entries[0].function = 0x80000008;
+	ret_init->head.cpuid.entries[0].eax = GMI_TDX_GPAW_48 << 16;
 }
 
-int gt_td_init_vm(struct gt_td *td, struct gt_td_init *init)
+int gt_td_init_vm(struct gt_td *td, union gt_td_init *init)
 {
 	int ret;
 
@@ -85,19 +85,14 @@ int gt_td_init_vm(struct gt_td *td, struct gt_td_init *init)
 
 int gt_td_set_cpuid(struct gt_td *td, int vcpu, uint32_t ecx)
 {
-	struct {
-		struct gmi_kvm_cpuid2 head;
-		struct gmi_kvm_cpuid_entry2 entries[3];
-	} cpuid = {
-		.head = {.nent = 3},
-		.entries =
-			{
-				{.function = 0, .eax = 1},
-				{.function = 1, .eax = 0x600, .ecx = ecx},
-				{.function = 0x80000008, .eax = 52},
-			},
+	const struct gmi_kvm_cpuid_entry2 entries[] = {
+		{.function = 0, .eax = 1},
+		{.function = 1, .eax = 0x600, .ecx = ecx},
+		{.function = 0x80000008, .eax = 52},
 	};
+	union gt_td_cpuid cpuid = {.head = {.nent = GT_COUNT(entries)}};
 
+	memcpy(cpuid.head.entries, entries, sizeof(entries));
 	return gt_ioctl(td->t, vcpu, GMI_KVM_SET_CPUID2, &cpuid);
 }
 
@@ -112,7 +107,7 @@ int gt_td_create_vcpu(struct gt_td *td, uint64_t number)
 
 void gt_td_launch(struct gt_td *td, uint64_t rcx)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	void *run;
 
 	gt_td_prepare(&init);

@@ -181,7 +181,7 @@ static const struct init_failure init_failures[] = {
 
 static void expect_init_failure(struct gt *t, const struct init_failure *failure)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
 	gt_td_open(t, &td);
@@ -205,7 +205,7 @@ static void init_vm_failures(struct gt *t)
 /* What the module itself looks at: hw_error names the operand, the VM lives. */
 static void refused_operands(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
 	gt_td_open(t, &td);
@@ -214,7 +214,7 @@ static void refused_operands(struct gt *t)
 	SAME("part of AVX512", gt_td_init_vm(&td, &init), -EINVAL);
 	SAME("XFAM", td.hw_error == (GMEM_SIM_TDX_OPERAND_INVALID | 65), true);
 	gt_td_prepare(&init);
-	init.entries[0].eax |= 1;
+	init.head.cpuid.entries[0].eax |= 1;
 	SAME("a bit that is not configurable", gt_td_init_vm(&td, &init), -EINVAL);
 	SAME("CPUID_CONFIG", td.hw_error == (GMEM_SIM_TDX_OPERAND_INVALID | 69), true);
 	gt_td_prepare(&init);
@@ -253,7 +253,7 @@ static void set_host(struct gt *t, uint32_t key_ids, uint32_t limit, uint32_t fl
 
 static void key_ids(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td first, second;
 
 	set_host(t, 1, 0, 0);
@@ -279,12 +279,12 @@ static void key_ids(struct gt *t)
 static void wide_addresses(struct gt *t)
 {
 	struct gmi_kvm_tdx_init_mem_region region;
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
 	gt_td_open(t, &td);
 	gt_td_prepare(&init);
-	init.entries[0].eax = GMI_TDX_GPAW_52 << 16;
+	init.head.cpuid.entries[0].eax = GMI_TDX_GPAW_52 << 16;
 	SAME("four levels", gt_td_init_vm(&td, &init), -EINVAL);
 	set_host(t, 1, 0, GMEM_SIM_TDX_EPT5);
 	SAME("five levels", gt_td_init_vm(&td, &init), 0);
@@ -306,10 +306,10 @@ static void wide_addresses(struct gt *t)
 
 static void init_vcpu_failures(struct gt *t)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	struct gt_td td;
 
-	for (int call = GMEM_SIM_TDH_VP_CREATE; call <= GMEM_SIM_TDH_VP_INIT; call++) {
+	for (unsigned int call = GMEM_SIM_TDH_VP_CREATE; call <= GMEM_SIM_TDH_VP_INIT; call++) {
 		gt_td_open(t, &td);
 		gt_td_prepare(&init);
 		MUST(gt_td_init_vm(&td, &init) == 0);
@@ -481,7 +481,7 @@ static void poisoned_page(struct gt *t)
 /* A TD that runs: all pages but the first two are still to be accepted. */
 static void start(struct gt *t, uint64_t attributes, struct gt_td *td)
 {
-	struct gt_td_init init;
+	union gt_td_init init;
 	void *run;
 
 	gt_td_open(t, td);
