@@ -101,12 +101,15 @@ int gmem_slot_bind(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
  * @opts:     as it was given to KVM; GMEM_SLOT_ID is needed
  * @ret_slot: (out) the bound range; release with gmem_slot_unbind()
  *
- * Lookups and conversions then work on the range as on one that libgmem bound.
+ * Lookups and conversions then work on the range as on one that libgmem bound. What was asked for
+ * before, and belongs to the file's offset where conversion is in place, is converted now: adopt
+ * before vCPUs run.
  *
  * Threads: safe.
- * Kernel:  none: KVM cannot be asked for its memslots. What is told here is believed.
+ * Kernel:  KVM cannot be asked for its memslots: what is told here is believed. In place,
+ *          KVM_SET_MEMORY_ATTRIBUTES2 where something was asked for.
  *
- * Return: 0, or -errno as gmem_slot_bind(), without its kernel's part.
+ * Return: 0, or -errno as gmem_slot_bind(), without the memslots' part.
  */
 int gmem_slot_adopt(struct gmem_vm *vm, uint64_t gpa, uint64_t size,
 		    const struct gmem_slot_opts *opts, struct gmem_slot **ret_slot);

@@ -247,8 +247,6 @@ static int show(struct gmem_slot *slot, struct gmi_wishes *wishes)
 
 	commit(slot);
 	ret = tell_listeners(slot);
-	if (slot->flags & GMEM_SLOT_ADOPTED)
-		return ret;
 	if (ret)
 		gmi_wishes_undo(wishes);
 	else
@@ -272,7 +270,8 @@ static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool a
 		return ret;
 	if (adopt) {
 		slot->flags |= GMEM_SLOT_ADOPTED;
-		slot->live = slot->slot_count;
+		ret = gmi_wishes_grant(&wishes);
+		slot->live = ret ? 0 : slot->slot_count;
 	} else {
 		ret = bind_memslots(slot, opts->flags, &wishes);
 	}

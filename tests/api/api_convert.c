@@ -394,6 +394,34 @@ static void a_wish_is_granted_once(struct gt *t)
 	close_world(&w);
 }
 
+/* A VMM that binds itself is granted what it asked for when it tells of the range. */
+static void a_wish_is_granted_to_an_adopted_range(struct gt *t)
+{
+	GMEM_INIT(gmem_slot_opts, opts);
+	struct world w;
+
+	open_world(t, &w);
+	MUST(CONVERT(&w, 1, 2, GMEM_PRIVATE, .flags = GMEM_CONVERT_UNBOUND) == 0);
+	opts.file = w.api.file;
+	opts.flags = GMEM_SLOT_ID;
+	opts.slot_id = 5;
+	w.api.addr = w.in_place ? NULL : gt_anonymous(t, API_SIZE);
+	opts.hva = w.api.addr;
+	MUST(gt_bind(t, gmem_vm_fd(w.api.vm), opts.slot_id, API_GPA, SLOT_SIZE, opts.hva,
+		     gmem_file_fd(w.api.file), 0) == 0);
+	start_events(&w);
+	EXPECT("adopt", gmem_slot_adopt(w.api.vm, API_GPA, SLOT_SIZE, &opts, &w.api.slot), 0);
+	expect_events(&w, "adopt", w.in_place ? "k" : "");
+	expect_states(&w, "granted", API_GPA, "SPPS");
+	if (!w.in_place) {
+		expect_truth(&w, "granted", page(0), GMEM_SHARED);
+		expect_truth(&w, "granted", page(1), GMEM_PRIVATE);
+	}
+	MUST(CONVERT(&w, 1, 2, GMEM_SHARED, .flags = 0) == 0);
+	expect_states(&w, "back", API_GPA, "SSSS");
+	close_world(&w);
+}
+
 /* A range that a listener lets nobody bind leaves no trace, in the file nor in what was asked for. */
 static void refused_binding(struct gt *t)
 {
@@ -882,6 +910,8 @@ static const struct gt_test tests[] = {
 	GT_TEST(states_before_binding),
 	GT_TEST(states_over_bindings),
 	GT_TEST(a_wish_is_granted_once),
+	GT_TEST(a_wish_is_granted_to_an_adopted_range),
+	GT_TEST(a_wish_is_granted_to_an_adopted_range),
 	GT_TEST(refused_binding),
 	GT_TEST(states_of_two_vms),
 	GT_TEST(atomic_way_back),
