@@ -911,7 +911,6 @@ static const struct gt_test tests[] = {
 	GT_TEST(states_over_bindings),
 	GT_TEST(a_wish_is_granted_once),
 	GT_TEST(a_wish_is_granted_to_an_adopted_range),
-	GT_TEST(a_wish_is_granted_to_an_adopted_range),
 	GT_TEST(refused_binding),
 	GT_TEST(states_of_two_vms),
 	GT_TEST(atomic_way_back),
