@@ -110,6 +110,12 @@ static void dispatch(struct gt *t)
 	MUST(mprotect(cmd, GT_PAGE, PROT_READ) == 0);
 	EXPECT("2.1 cmd not writable", gt_ioctl(t, sev.vm, GMI_KVM_MEMORY_ENCRYPT_OP, cmd),
 	       -EFAULT);
+	MUST(mprotect(cmd, GT_PAGE, PROT_READ | PROT_WRITE) == 0);
+	*cmd = (struct gmi_kvm_sev_cmd){.id = GMI_KVM_SEV_INIT2, .data = (uintptr_t)(cmd + 1)};
+	MUST(mprotect(cmd, GT_PAGE, PROT_READ) == 0);
+	EXPECT("2.1 cmd not writable", gt_ioctl(t, sev.vm, GMI_KVM_MEMORY_ENCRYPT_OP, cmd),
+	       -EFAULT);
+	EXPECT_OP("2.1 done all the same", &sev, GMI_KVM_SEV_INIT2, cmd + 1, -EPERM, KEPT);
 	gt_unmap(t, cmd, GT_PAGE);
 	gt_sev_close(&sev);
 }
