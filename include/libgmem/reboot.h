@@ -52,8 +52,8 @@ enum gmem_attributes {
  * @attributes:    enum gmem_attributes
  * @mechanism:     enum gmem_link_mechanism
  * @padding:       0
- * @vm:            the new VM where the caller has made it, of the old one's type, with nothing bound
- *                 and nothing converted; NULL has one made with the old one's memslot ids
+ * @vm:            the new VM where the caller has made it, of the old one's type, with nothing
+ *                 converted and nothing bound, or what gmem_vm_prepare() bound; NULL has one made with the old one's memslot ids
  * @parallel:      for GMEM_CONTENTS_ZERO: calls @work with @job on as many threads as it likes, and
  *                 returns once all those calls have. Not 0 ends the replacement with it. NULL is the
  *                 calling thread alone.
@@ -136,8 +136,8 @@ struct gmem_replace_info {
  *          KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM, fallocate(), madvise().
  *
  * Return: 0, or -errno:
- *   -EINVAL      a NULL pointer, an unknown value, or @vm is of another type, has memory bound or
- *                something converted
+ *   -EINVAL      a NULL pointer, an unknown value, or @vm is of another type, has something
+ *                converted, or has bound what the old VM has not
  *   -E2BIG       a member that this build does not know is not zero
  *   -EXDEV       @vm is of another context
  *   -EOPNOTSUPP  a file cannot be linked, or this type of VM cannot keep or leave its contents
@@ -149,6 +149,29 @@ struct gmem_replace_info {
  *                and gmem_vm_move_context() return
  */
 int gmem_vm_replace(struct gmem_vm *old, const struct gmem_replace_opts *opts,
+		    struct gmem_vm **ret_vm, struct gmem_replace_info *ret_info);
+
+/**
+ * gmem_vm_prepare() - Have a VM ready that can replace another at once
+ * @old:      a VM, whose guest may run; nobody binds or unbinds in it meanwhile
+ * @opts:     those that gmem_vm_replace() will be given; NULL for defaults
+ * @ret_vm:   (out) the new VM, as for gmem_vm_replace()
+ * @ret_info: (in: @sz; out, may be NULL) what was done, as far as it goes
+ *
+ * Does ahead what gmem_vm_replace() can do while the guest still runs: makes the VM, links the files
+ * and binds the ranges. vCPUs can be made as well. When the guest reboots, gmem_vm_replace() with the
+ * VM as @vm has little left to do: a host whose KVM keeps a reverse map of each memslot (one without
+ * two-dimensional paging) takes milliseconds a gigabyte to bind. The price is that KVM keeps the
+ * tables of two VMs meanwhile. Where the old VM's ranges were bound anew since, gmem_vm_replace()
+ * refuses with the first difference, and the VM is of no use any more.
+ *
+ * State:   on failure nothing changed.
+ * Threads: as gmem_vm_replace(), but vCPUs of @old may run and conversions go on.
+ * Kernel:  as gmem_vm_replace(), up to the binding.
+ *
+ * Return: as gmem_vm_replace()
+ */
+int gmem_vm_prepare(struct gmem_vm *old, const struct gmem_replace_opts *opts,
 		    struct gmem_vm **ret_vm, struct gmem_replace_info *ret_info);
 
 /**

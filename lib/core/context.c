@@ -54,7 +54,7 @@ static int differ(const struct gmem_slot *slot, const char *what)
 }
 
 /* What the kernel looks at as well: x86.c of the link series, before anything is moved. */
-static int compare_slots(const struct gmem_slot *dst, const struct gmem_slot *src)
+static int compare_slots(const struct gmem_slot *dst, const struct gmem_slot *src, bool as_kernel)
 {
 	const uint32_t flags = GMEM_SLOT_READONLY | GMEM_SLOT_LOG_DIRTY;
 
@@ -66,9 +66,10 @@ static int compare_slots(const struct gmem_slot *dst, const struct gmem_slot *sr
 		return differ(src, "the ranges are not of one size");
 	if ((dst->flags ^ src->flags) & flags)
 		return differ(src, "one is read-only or logged, the other is not");
-	if (gmi_slot_has_gmem(dst) != gmi_slot_has_gmem(src))
+	if (!dst->file != !src->file ||
+	    (as_kernel && gmi_slot_has_gmem(dst) != gmi_slot_has_gmem(src)))
 		return differ(src, "one is bound from a file, the other is not");
-	if (!gmi_slot_has_gmem(dst))
+	if (!dst->file)
 		return 0;
 	if (dst->offset != src->offset)
 		return differ(src, "they begin at different offsets");
@@ -77,19 +78,29 @@ static int compare_slots(const struct gmem_slot *dst, const struct gmem_slot *sr
 	return 0;
 }
 
-static int compare(struct gmem_vm *dst, struct gmem_vm *src)
+static int compare_space(struct gmem_vm *dst, struct gmem_vm *src, uint32_t address_space,
+			 bool as_kernel)
 {
-	const struct gmi_rangemap *a = gmi_slot_index_shown(&dst->slots, 0);
-	const struct gmi_rangemap *b = gmi_slot_index_shown(&src->slots, 0);
+	const struct gmi_rangemap *a = gmi_slot_index_shown(&dst->slots, address_space);
+	const struct gmi_rangemap *b = gmi_slot_index_shown(&src->slots, address_space);
 	int ret = 0;
 
 	for (size_t i = 0; !ret && i < a->count && i < b->count; i++)
-		ret = compare_slots(a->entries[i].value, b->entries[i].value);
+		ret = compare_slots(a->entries[i].value, b->entries[i].value, as_kernel);
 	if (ret || a->count == b->count)
 		return ret;
 	if (a->count > b->count)
 		return differ(a->entries[b->count].value, "the source has nothing there");
 	return differ(b->entries[a->count].value, "the target has nothing there");
+}
+
+int gmi_context_compare(struct gmem_vm *dst, struct gmem_vm *src, bool as_kernel)
+{
+	int ret = 0;
+
+	for (uint32_t as = 0; !ret && as < GMI_ADDRESS_SPACES; as++)
+		ret = compare_space(dst, src, as, as_kernel);
+	return ret;
 }
 
 void gmi_context_move_stale(struct gmem_slot *to, struct gmem_slot *from)
@@ -126,7 +137,7 @@ static int fail_move(const struct gmem_vm *src, int error)
 /* Memslots of several pieces are cut alike where the ranges are alike. */
 static int move_locked(struct gmem_vm *dst, struct gmem_vm *src)
 {
-	int ret = compare(dst, src);
+	int ret = gmi_context_compare(dst, src, true);
 
 	if (ret)
 		return ret;

@@ -8,6 +8,12 @@
 /* As gmem_vm_move_context(), with checked arguments and neither bind lock. */
 int gmi_context_move(struct gmem_vm *dst, struct gmem_vm *src);
 
+/*
+ * -EINVAL with a record that names the first difference between what the two have bound; @as_kernel,
+ * a host-address view is no file. With the bind lock that both have.
+ */
+int gmi_context_compare(struct gmem_vm *dst, struct gmem_vm *src, bool as_kernel);
+
 /* -EOPNOTSUPP with a record where no kernel moves the context of this type of VM. */
 int gmi_context_check_movable(struct gmem_vm *vm);
 

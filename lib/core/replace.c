@@ -25,6 +25,7 @@ struct replace {
 	struct gmem_file **files;
 	size_t made_count;
 	size_t file_count;
+	bool is_prepared; /* the new VM has all bound already: it stays so where this fails */
 	uint64_t step_ns; /* when the last step ended */
 	bool is_over;     /* nothing can be taken back any more */
 };
@@ -52,8 +53,6 @@ static int check_opts(const struct gmem_vm *old, const struct gmem_replace_opts 
 		return gmi_error(-EXDEV, "the new VM is of another context");
 	if (opts->vm && (opts->vm == old || opts->vm->type != old->type))
 		return gmi_error_arg("vm", "the new VM is the old one, or of another type");
-	if (opts->vm && opts->vm->slot_count)
-		return gmi_error_arg("vm", "the new VM has memory bound");
 	if (opts->vm && has_attributes(opts->vm))
 		return gmi_error_arg("vm", "something was converted in the new VM");
 	return 0;
@@ -144,17 +143,9 @@ static int create_vm(struct replace *job)
 	return job->vm ? 0 : gmem_vm_create(job->old->ctx, job->old->type, &opts, &job->vm);
 }
 
-static int link_file(struct replace *job, struct gmem_file *old, struct gmem_file **ret_file)
+/* Takes the reference to @made. */
+static int note_file(struct replace *job, const struct gmem_file *old, struct gmem_file *made)
 {
-	const struct gmem_link_opts opts = {.sz = sizeof(opts), .mechanism = job->opts.mechanism};
-	struct gmem_file *made;
-	int ret = gmi_contents_check_file(old, &job->opts);
-
-	if (!ret)
-		ret = gmi_file_link(job->vm, old, &opts, &made);
-	if (ret)
-		return ret;
-	gmi_file_give_out(made, ret_file);
 	job->files[job->file_count++] = made;
 	job->info.files++;
 	if (gmi_file_is_view(made)) {
@@ -163,7 +154,19 @@ static int link_file(struct replace *job, struct gmem_file *old, struct gmem_fil
 	} else if (job->info.mechanism == GMEM_LINK_BEST) {
 		job->info.mechanism = GMEM_LINK_KERNEL;
 	}
-	return 0;
+	return gmi_contents_check_file(old, &job->opts);
+}
+
+static int link_file(struct replace *job, struct gmem_file *old, struct gmem_file **ret_file)
+{
+	const struct gmem_link_opts opts = {.sz = sizeof(opts), .mechanism = job->opts.mechanism};
+	struct gmem_file *made;
+	int ret = gmi_file_link(job->vm, old, &opts, &made);
+
+	if (ret)
+		return ret;
+	gmi_file_give_out(made, ret_file);
+	return note_file(job, old, made);
 }
 
 /* The first range of a file links it, the others find it. The list of links keeps it meanwhile. */
@@ -239,6 +242,41 @@ static int carry(struct replace *job)
 			ret = convert_run(job, run.start, run.size);
 		else if (run.state == GMEM_PRIVATE)
 			ret = gmi_attr_copy_wishes(job->vm, job->old, run.start, run.size);
+	return ret;
+}
+
+/* What gmem_vm_prepare() has bound: the same memory, at the same addresses. */
+static int take_prepared(struct replace *job, size_t i, struct gmem_slot *made)
+{
+	const struct gmem_slot *old = job->slots[i];
+
+	if (old->backing_fd != made->backing_fd || (!old->backing && old->hva != made->hva)) {
+		gmi_error_arg("vm", "the ranges at guest address %#llx have different host memory",
+			      (unsigned long long)old->gpa.start);
+		return gmi_at_gpa(old->gpa.start, old->gpa.size);
+	}
+	job->made[job->made_count++] = made;
+	job->info.slots++;
+	for (size_t at = 0; at < job->file_count; at++)
+		if (job->files[at] == made->file)
+			return 0;
+	return made->file ? note_file(job, old->file, gmi_file_get(made->file)) : 0;
+}
+
+static int find_prepared(struct replace *job)
+{
+	size_t i = 0;
+	int ret;
+
+	gmi_vm_lock(job->old);
+	ret = gmi_context_compare(job->vm, job->old, false);
+	for (uint32_t as = 0; !ret && as < GMI_ADDRESS_SPACES; as++) {
+		const struct gmi_rangemap *map = gmi_slot_index_shown(&job->vm->slots, as);
+
+		for (size_t at = 0; !ret && at < map->count; at++, i++)
+			ret = take_prepared(job, i, map->entries[at].value);
+	}
+	gmi_vm_unlock(job->old);
 	return ret;
 }
 
@@ -321,26 +359,42 @@ static int clear(struct replace *job)
 	return 0;
 }
 
-/* The steps in order; those that cannot be taken back are last. */
-static int act(struct replace *job)
+typedef int step_fn(struct replace *job);
+
+static int take_step(struct replace *job, step_fn *step, uint64_t *ret_ns)
 {
-	static const struct {
-		int (*take)(struct replace *job);
-		size_t ns;
-	} steps[] = {
-		{create_vm, offsetof(struct gmem_replace_info, create_ns)},
-		{link_all, offsetof(struct gmem_replace_info, link_ns)},
-		{bind_all, offsetof(struct gmem_replace_info, bind_ns)},
-		{set_attributes, offsetof(struct gmem_replace_info, attributes_ns)},
-		{clear, offsetof(struct gmem_replace_info, contents_ns)},
-	};
+	int ret = step(job);
+
+	end_step(job, ret_ns);
+	return ret;
+}
+
+/* What can be done while the old guest still runs. */
+static int prepare(struct replace *job)
+{
 	int ret = list(job);
 
 	begin_clock(job);
-	for (size_t i = 0; !ret && i < sizeof(steps) / sizeof(steps[0]); i++) {
-		ret = steps[i].take(job);
-		end_step(job, (uint64_t *)((char *)&job->info + steps[i].ns));
-	}
+	if (!ret)
+		ret = take_step(job, create_vm, &job->info.create_ns);
+	if (!ret && job->is_prepared)
+		return take_step(job, find_prepared, &job->info.bind_ns);
+	if (!ret)
+		ret = take_step(job, link_all, &job->info.link_ns);
+	if (!ret)
+		ret = take_step(job, bind_all, &job->info.bind_ns);
+	return ret;
+}
+
+/* Steps that cannot be taken back are last. */
+static int act(struct replace *job)
+{
+	int ret = prepare(job);
+
+	if (!ret)
+		ret = take_step(job, set_attributes, &job->info.attributes_ns);
+	if (!ret)
+		ret = take_step(job, clear, &job->info.contents_ns);
 	return ret;
 }
 
@@ -361,7 +415,7 @@ static void forget_attributes(struct replace *job)
 
 static void undo(struct replace *job)
 {
-	while (job->made_count)
+	while (job->made_count && !job->is_prepared)
 		gmi_slot_give_up(job->made[--job->made_count]);
 	if (job->vm)
 		forget_attributes(job);
@@ -371,23 +425,24 @@ static void undo(struct replace *job)
 		gmi_vm_put(job->vm);
 }
 
+static void keep_files(struct replace *job)
+{
+	for (size_t i = 0; i < job->file_count; i++)
+		gmi_file_put(job->files[i]);
+}
+
 static void commit(struct replace *job)
 {
 	inherit_stale(job);
-	for (size_t i = 0; i < job->file_count; i++) {
+	for (size_t i = 0; i < job->file_count; i++)
 		take_ownership(job->files[i], job->old);
-		gmi_file_put(job->files[i]);
-	}
+	keep_files(job);
 }
 
-static int finish(struct replace *job, int ret)
+static int fail(struct replace *job, int ret)
 {
 	struct gmem_errinfo record;
 
-	if (!ret) {
-		commit(job);
-		return 0;
-	}
 	record = *gmem_errinfo();
 	undo(job);
 	gmi_errinfo_restore(&record);
@@ -397,8 +452,9 @@ static int finish(struct replace *job, int ret)
 			 record.message);
 }
 
-static int replace(struct gmem_vm *old, const struct gmem_replace_opts *opts,
-		   struct gmem_vm **ret_vm, struct gmem_replace_info *ret_info)
+/* @go does the work, @keep makes it final. */
+static int run(struct gmem_vm *old, const struct gmem_replace_opts *opts, struct gmem_vm **ret_vm,
+	       struct gmem_replace_info *ret_info, step_fn *go, void (*keep)(struct replace *job))
 {
 	struct replace job = {
 		.old = old, .opts = {.sz = sizeof(job.opts)}, .info = {.sz = sizeof(job.info)}};
@@ -407,7 +463,12 @@ static int replace(struct gmem_vm *old, const struct gmem_replace_opts *opts,
 
 	if (ret)
 		return ret;
-	ret = finish(&job, act(&job));
+	job.is_prepared = job.opts.vm && job.opts.vm->slot_count;
+	ret = go(&job);
+	if (ret)
+		ret = fail(&job, ret);
+	else
+		keep(&job);
 	gmi_free(&old->ctx->allocator, job.slots);
 	gmi_free(&old->ctx->allocator, job.files);
 	if (ret)
@@ -423,7 +484,13 @@ static int replace(struct gmem_vm *old, const struct gmem_replace_opts *opts,
 GMEM_API int gmem_vm_replace(struct gmem_vm *old, const struct gmem_replace_opts *opts,
 			     struct gmem_vm **ret_vm, struct gmem_replace_info *ret_info)
 {
-	return gmi_result(__func__, replace(old, opts, ret_vm, ret_info));
+	return gmi_result(__func__, run(old, opts, ret_vm, ret_info, act, commit));
+}
+
+GMEM_API int gmem_vm_prepare(struct gmem_vm *old, const struct gmem_replace_opts *opts,
+			     struct gmem_vm **ret_vm, struct gmem_replace_info *ret_info)
+{
+	return gmi_result(__func__, run(old, opts, ret_vm, ret_info, prepare, keep_files));
 }
 
 static struct gmem_slot *first_range(struct gmem_vm *vm)

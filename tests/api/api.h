@@ -39,6 +39,7 @@ struct api {
 	struct gt_guest *other_guest;
 	struct gmem_replace_info report;
 	bool is_replaced; /* what is bound in @other_vm is libgmem's doing */
+	bool is_prepared; /* and it can replace @vm */
 	bool is_dead;     /* @vm */
 	uint64_t done;
 };

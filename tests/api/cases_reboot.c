@@ -51,6 +51,25 @@ static void with_other(struct api *api)
 	api->other_guest = gt_guest_create(api->t, gmem_vm_fd(api->other_vm));
 }
 
+static void prepared_with(struct api *api, uint64_t rfc)
+{
+	api->rfc = rfc;
+	running(api);
+	MUST(gmem_vm_prepare(api->vm, NULL, &api->other_vm, NULL) == 0);
+	api->is_replaced = true;
+	api->is_prepared = true;
+}
+
+static void prepared(struct api *api)
+{
+	prepared_with(api, GMEM_RFC_LINK);
+}
+
+static void prepared_view(struct api *api)
+{
+	prepared_with(api, 0);
+}
+
 static int replace_with(struct api *api, uint32_t contents, uint32_t attributes)
 {
 	GMEM_INIT(gmem_replace_opts, opts);
@@ -59,7 +78,7 @@ static int replace_with(struct api *api, uint32_t contents, uint32_t attributes)
 	api->report = (struct gmem_replace_info){.sz = sizeof(api->report)};
 	opts.contents = contents;
 	opts.attributes = attributes;
-	if (api->other_guest)
+	if (api->other_guest || api->is_prepared)
 		opts.vm = api->other_vm;
 	ret = gmem_vm_replace(api->vm, &opts, &api->other_vm, &api->report);
 	api->is_replaced |= !ret;
@@ -91,6 +110,14 @@ static int move(struct api *api)
 	int ret = replace_with(api, GMEM_CONTENTS_KEEP, GMEM_ATTRIBUTES_MOVE);
 
 	api->is_dead |= !ret;
+	return ret;
+}
+
+static int prepare(struct api *api)
+{
+	int ret = gmem_vm_prepare(api->vm, NULL, &api->other_vm, NULL);
+
+	api->is_replaced |= !ret;
 	return ret;
 }
 
@@ -189,6 +216,28 @@ static void check_moved(struct api *api)
 	expect_byte(api, BYTE);
 }
 
+/* What the old guest writes after the preparation is there too; ranges bound anew are noticed. */
+static void check_prepared(struct api *api)
+{
+	GMEM_INIT(gmem_replace_opts, opts);
+	GMEM_INIT(gmem_slot_opts, slot_opts);
+	struct gt_exit exit = gt_guest_write(api_guest(api), API_GPA + OFFSET, BYTE + 1);
+	struct gmem_slot *more;
+
+	EXPECT("the old guest runs on", gt_exit_is_done(&exit), true);
+	opts.vm = api->other_vm;
+	slot_opts.file = api->file;
+	slot_opts.offset = BOUND;
+	MUST(gmem_slot_bind(api->vm, API_GPA + BOUND, GT_PAGE, &slot_opts, &more) == 0);
+	EXPECT("not the same any more", gmem_vm_replace(api->vm, &opts, NULL, NULL), -EINVAL);
+	EXPECT("where", (int64_t)gmem_errinfo()->gpa, API_GPA + BOUND);
+	MUST(gmem_slot_unbind(more) == 0);
+	EXPECT("replace", gmem_vm_replace(api->vm, &opts, NULL, NULL), 0);
+	expect_layout(api);
+	end_old(api);
+	expect_byte(api, BYTE + 1);
+}
+
 /* Twice on the same memory: nothing but the first VM, where a view needs it, is kept. */
 static void check_again(struct api *api)
 {
@@ -235,6 +284,10 @@ const struct api_case api_cases_reboot[] = {
 	{"replace_private", NEEDS_LINK | NEEDS_PRIVATE, 0, running_linkable, all_private,
 	 check_kept},
 	{"replace_given", NEEDS_LINK, 0, with_other, keep, check_kept},
+	{"replace_prepared", NEEDS_LINK, 0, prepared, keep, check_kept},
+	{"replace_prepared_view", NEEDS_VIEW, 0, prepared_view, keep, check_kept},
+	{"replace_prepare", NEEDS_LINK, 0, running_linkable, prepare, check_prepared},
+	{"replace_prepare_view", NEEDS_VIEW, 0, running, prepare, check_prepared},
 	{"replace_move", NEEDS_LINK | NEEDS_PRIVATE, 0, with_other, move, check_moved},
 	{"unbind_all", NEEDS_GMEM, 0, make_slot, unbind_all, check_unbound},
 };
