@@ -110,6 +110,7 @@ static int make_shared(struct gmem_sim *sim, struct sim_inode *inode, uint64_t s
 	if (gmi_sim_rangemap_set(&inode->shared, start, end, 1))
 		return -ENOMEM;
 	gmi_sim_rmp_release(inode, start, end - start);
+	gmi_sim_td_forget_file(sim, inode, start, end - start);
 	gmi_sim_remap(sim, inode, start, end - start, false);
 	return 0;
 }

@@ -30,12 +30,16 @@ static enum answer answer_to(int advice)
 	}
 }
 
-static int punch(const struct sim_mapping *mapping, uint64_t addr, uint64_t size)
+static int punch(struct gmem_sim *sim, const struct sim_mapping *mapping, uint64_t addr,
+		 uint64_t size)
 {
+	uint64_t offset = mapping->offset + (addr - mapping->addr);
+
+	size = (size + SIM_PAGE - 1) & ~(uint64_t)(SIM_PAGE - 1);
 	if (!gmi_is_aligned(addr, SIM_PAGE))
 		return -EINVAL;
-	gmi_sim_punch(mapping->view->inode, mapping->offset + (addr - mapping->addr),
-		      (size + SIM_PAGE - 1) & ~(uint64_t)(SIM_PAGE - 1));
+	gmi_sim_td_forget_file(sim, mapping->view->inode, offset, size);
+	gmi_sim_punch(mapping->view->inode, offset, size);
 	return 0;
 }
 
@@ -50,7 +54,7 @@ int gmi_sim_madvise(struct gmem_sim *sim, uint64_t addr, uint64_t size, int advi
 	enum answer answer = mapping ? answer_to(advice) : PASS_ON;
 
 	if (answer == PUNCH && addr - mapping->addr + size <= mapping->size)
-		return punch(mapping, addr, size);
+		return punch(sim, mapping, addr, size);
 	if (answer == INVALID)
 		return -EINVAL;
 	if (answer == NOTHING && gmi_is_aligned(addr, SIM_PAGE))

@@ -134,6 +134,17 @@ static const struct sim_profile profiles[] = {
 		.overlap_errno = -EEXIST,
 		.gpa_bits = 40,
 	},
+	/* UNVERIFIED: v7.4-inplace on the machine of v7.3-tdx. */
+	{
+		.name = "v7.4-tdx",
+		.release = "7.4.0",
+		.features = V7_3 | SIM_INPLACE | SIM_TDX,
+		.vm_types = TYPE_DEFAULT | TYPE_TDX,
+		.shared_flags = MMAP | INIT_SHARED,
+		.private_flags = MMAP | INIT_SHARED,
+		.overlap_errno = -EEXIST,
+		.gpa_bits = 52,
+	},
 	/* UNVERIFIED: v7.4-inplace on the machine of v7.3-snp. */
 	{
 		.name = "v7.4-snp",

@@ -82,6 +82,12 @@ static int read_source(struct adding *add)
 	return gmi_sim_copy_in(add->bytes, add->source, SIM_PAGE);
 }
 
+/* UNVERIFIED: the source-less form, as queued for 7.4: what the page holds already. */
+static int read_page(struct adding *add)
+{
+	return gmi_sim_target_read(add->sim, &add->page, add->bytes, SIM_PAGE);
+}
+
 static int kill_vm(const struct adding *add)
 {
 	add->vcpu->vm->dead = true;
@@ -131,12 +137,14 @@ static int measure_page(struct adding *add)
 
 static int populate(struct adding *add)
 {
-	int ret = read_source(add);
+	int ret = add->source ? read_source(add) : 0;
 
 	if (!ret)
 		ret = get_page(add);
 	if (!ret)
 		ret = check_private(add);
+	if (!ret && !add->source)
+		ret = read_page(add);
 	if (!ret)
 		ret = add_page(add);
 	return ret ? ret : measure_page(add);
@@ -198,14 +206,17 @@ static bool is_private_range(const struct sim_td *td, uint64_t gpa, uint64_t siz
 	return !(gpa & shared) && !((gpa + size - 1) & shared);
 }
 
-/* Source 0 is a check of its own in 7.3; before it nothing is mapped there, and EFAULT came. */
+/*
+ * Source 0 is a check of its own in 7.3; before it nothing is mapped there, and EFAULT came. With
+ * conversion in place it means that there is none.
+ */
 static bool region_is_valid(const struct gmem_sim *sim, const struct sim_td *td,
 			    const struct gmi_kvm_tdx_init_mem_region *region)
 {
 	uint64_t size = region->nr_pages * SIM_PAGE;
 
 	return gmi_is_aligned(region->source_addr, SIM_PAGE) &&
-	       (region->source_addr || sim_has(sim, SIM_TDX_OLD)) &&
+	       (region->source_addr || sim_has(sim, SIM_TDX_OLD | SIM_INPLACE)) &&
 	       gmi_is_aligned(region->gpa, SIM_PAGE) && region->nr_pages &&
 	       region->gpa + size > region->gpa && is_private_range(td, region->gpa, size);
 }
@@ -223,7 +234,7 @@ static int add_region(struct gmem_sim *sim, struct sim_vcpu *vcpu, bool measure,
 		ret = add_one(&add);
 		if (ret)
 			return ret;
-		region->source_addr += SIM_PAGE;
+		region->source_addr += region->source_addr ? SIM_PAGE : 0;
 		region->gpa += SIM_PAGE;
 		region->nr_pages--;
 	}

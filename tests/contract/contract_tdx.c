@@ -47,12 +47,12 @@ static void types_and_limits(struct gt *t)
 	most = gt_cap(t, td.vm, GMI_KVM_CAP_MAX_VCPUS);
 	EXPECT("max vCPUs", most > 0 && most <= gt_cap(t, td.kvm, GMI_KVM_CAP_MAX_VCPUS), true);
 	EXPECT("private memory", gt_cap(t, td.vm, GMI_KVM_CAP_MEMORY_ATTRIBUTES),
-	       (int64_t)GT_PRIVATE);
+	       td.in_place ? 0 : (int64_t)GT_PRIVATE);
 	EXPECT("read-only", gt_cap(t, td.vm, GMI_KVM_CAP_READONLY_MEM), 0);
 	EXPECT("read-only",
 	       gt_set_region(t, td.vm, 1, GMI_KVM_MEM_READONLY, TEST_GPA, GT_PAGE, td.source),
 	       -EINVAL);
-	if (!td.is_old) {
+	if (!td.is_old && !td.in_place) {
 		EXPECT("flags", gt_cap(t, td.vm, GMI_KVM_CAP_GUEST_MEMFD_FLAGS),
 		       GMI_GUEST_MEMFD_FLAG_MMAP);
 		EXPECT("INIT_SHARED", gt_create_gmem(t, td.vm, GT_PAGE, GT_SHARED_FLAGS), -EINVAL);
@@ -478,7 +478,8 @@ static void region_arguments(struct gt *t)
 	region.source_addr++;
 	expect_region(&td, "source unaligned", 0, region, -EINVAL);
 	region.source_addr = 0;
-	expect_region(&td, "source 0", 0, region, td.is_old ? -EFAULT : -EINVAL);
+	if (!td.in_place)
+		expect_region(&td, "source 0", 0, region, td.is_old ? -EFAULT : -EINVAL);
 	region = region_at(&td, 0, 1);
 	region.gpa++;
 	expect_region(&td, "gpa unaligned", 0, region, -EINVAL);
@@ -514,10 +515,10 @@ static void page_errors(struct gt *t)
 	expect_region(&td, "memslot without file, no source", 0, region, -EINVAL);
 	region.gpa = GT_TD_GPA;
 	expect_region(&td, "no source", 0, region, -EFAULT);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA, GT_PAGE, 0) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA, GT_PAGE, 0) == 0);
 	expect_region(&td, "shared, no source", 0, region, td.is_old ? -EINVAL : -EFAULT);
 	expect_region(&td, "shared", 0, region_at(&td, 0, 1), -EINVAL);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA, GT_PAGE, GT_PRIVATE) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA, GT_PAGE, GT_PRIVATE) == 0);
 	EXPECT("added", add_pages(&td, 0, 1), 0);
 	expect_region(&td, "twice", 0, region_at(&td, 0, 1), td.is_old ? -EEXIST : -EIO);
 	EXPECT("the VM lives", add_pages(&td, 1, 1), 0);
@@ -535,13 +536,13 @@ static void partial_progress(struct gt *t)
 
 	gt_td_open(t, &td);
 	gt_td_launch(&td, RCX);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA + 3 * GT_PAGE, GT_PAGE, 0) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA + 3 * GT_PAGE, GT_PAGE, 0) == 0);
 	region = whole = region_at(&td, 0, GT_TD_PAGES);
 	EXPECT("page 3 is shared", gt_td_add(&td, MEASURE, &region), -EINVAL);
 	EXPECT("3 pages done", (int64_t)region.nr_pages, GT_TD_PAGES - 3);
 	EXPECT("3 pages done", region.gpa - whole.gpa == 3 * GT_PAGE, true);
 	EXPECT("3 pages done", region.source_addr - whole.source_addr == 3 * GT_PAGE, true);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA + 3 * GT_PAGE, GT_PAGE, GT_PRIVATE) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA + 3 * GT_PAGE, GT_PAGE, GT_PRIVATE) == 0);
 	EXPECT("the rest", gt_td_add(&td, MEASURE, &region), 0);
 	EXPECT("all done", (int64_t)region.nr_pages, 0);
 	EXPECT("all done", region.gpa - whole.gpa == GT_TD_PAGES * GT_PAGE, true);
@@ -576,9 +577,31 @@ static void conversion_takes_out(struct gt *t)
 	gt_td_open(t, &td);
 	gt_td_launch(&td, RCX);
 	MUST(add_pages(&td, 0, 1) == 0);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA, GT_PAGE, 0) == 0);
-	MUST(gt_set_attributes(t, td.vm, GT_TD_GPA, GT_PAGE, GT_PRIVATE) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA, GT_PAGE, 0) == 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA, GT_PAGE, GT_PRIVATE) == 0);
 	EXPECT("added again", add_pages(&td, 0, 1), td.is_old ? -EEXIST : 0);
+	gt_td_close(&td);
+}
+
+/* Queued for 7.4: source 0 is the page itself, and stays 0. */
+static void in_place(struct gt *t)
+{
+	struct gmi_kvm_tdx_init_mem_region region;
+	struct gt_td td;
+
+	gt_td_open(t, &td);
+	REQUIRE(td.in_place, "this kernel wants a source");
+	gt_td_launch(&td, RCX);
+	MUST(gt_td_convert(&td, GT_TD_GPA + 2 * GT_PAGE, GT_PAGE, 0) == 0);
+	region = region_at(&td, 0, 4);
+	region.source_addr = 0;
+	EXPECT("page 2 is shared", gt_td_add(&td, MEASURE, &region), -EINVAL);
+	EXPECT("2 pages done", (int64_t)region.nr_pages, 2);
+	EXPECT("2 pages done", (int64_t)region.source_addr, 0);
+	MUST(gt_td_convert(&td, GT_TD_GPA + 2 * GT_PAGE, GT_PAGE, GT_PRIVATE) == 0);
+	EXPECT("the rest", gt_td_add(&td, MEASURE, &region), 0);
+	EXPECT("all done", (int64_t)region.nr_pages, 0);
+	EXPECT("all done", (int64_t)region.source_addr, 0);
 	gt_td_close(&td);
 }
 
@@ -631,6 +654,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(partial_progress),
 	GT_TEST(slots_and_holes),
 	GT_TEST(conversion_takes_out),
+	GT_TEST(in_place),
 	GT_TEST(pre_fault),
 	GT_TEST(contexts),
 };

@@ -21,6 +21,7 @@ struct gt_td {
 	uint8_t *source;   /* GT_TD_PAGES pages */
 	uint64_t hw_error; /* what commands find and leave in kvm_tdx_cmd.hw_error */
 	bool is_old;       /* 6.16 to 6.18: capability 244 is not there */
+	bool in_place;     /* the file converts, and a page may have no source */
 };
 
 union gt_td_caps {
@@ -45,6 +46,9 @@ union gt_td_cpuid {
 /* The test is skipped where the kernel does not offer the type. Nothing is initialised. */
 void gt_td_open(const struct gt *t, struct gt_td *ret_td);
 void gt_td_close(struct gt_td *td);
+
+/* Converts pages of the memslot, by the call that this kernel has. */
+int gt_td_convert(struct gt_td *td, uint64_t gpa, uint64_t size, uint64_t attributes);
 
 /* KVM_MEMORY_ENCRYPT_OP; @td->hw_error goes in and comes out. */
 int gt_td_op(struct gt_td *td, int fd, uint32_t id, uint32_t flags, void *data);

@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Raw launches of TDs. */
 #include "gt_tdx.h"
+#include "uapi_rfc.h"
 
 #define X2APIC (UINT32_C(1) << 21)
+
+int gt_td_convert(struct gt_td *td, uint64_t gpa, uint64_t size, uint64_t attributes)
+{
+	struct gmi_next_memory_attributes2 args = {
+		.offset = gpa - GT_TD_GPA, .size = size, .attributes = attributes};
+
+	if (td->in_place)
+		return gt_ioctl(td->t, td->file, GMI_NEXT_SET_MEMORY_ATTRIBUTES2, &args);
+	return gt_set_attributes(td->t, td->vm, gpa, size, attributes);
+}
 
 static void bind_memory(struct gt_td *td)
 {
@@ -12,7 +23,7 @@ static void bind_memory(struct gt_td *td)
 	MUST(td->file >= 0);
 	td->source = gt_anonymous(t, GT_TD_PAGES * GT_PAGE);
 	MUST(gt_bind(t, td->vm, 0, GT_TD_GPA, GT_TD_PAGES * GT_PAGE, NULL, td->file, 0) == 0);
-	MUST(gt_set_attributes(t, td->vm, GT_TD_GPA, GT_TD_PAGES * GT_PAGE, GT_PRIVATE) == 0);
+	MUST(gt_td_convert(td, GT_TD_GPA, GT_TD_PAGES * GT_PAGE, GT_PRIVATE) == 0);
 }
 
 void gt_td_open(const struct gt *t, struct gt_td *ret_td)
@@ -26,6 +37,7 @@ void gt_td_open(const struct gt *t, struct gt_td *ret_td)
 	td.vm = gt_create_vm(t, td.kvm, GMI_KVM_X86_TDX_VM);
 	MUST(td.vm >= 0);
 	td.is_old = gt_cap(t, td.kvm, GMI_KVM_CAP_GUEST_MEMFD_FLAGS) <= 0;
+	td.in_place = gt_cap(t, td.vm, GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES) > 0;
 	bind_memory(&td);
 	MUST(gt_enable_cap(t, td.vm, GMI_KVM_CAP_SPLIT_IRQCHIP, 24) == 0);
 	*ret_td = td;

@@ -38,8 +38,8 @@ static int bind_steps(struct gt_td *td, const struct gmem_launch_step *steps, si
 	for (size_t i = 0; i < count; i++) {
 		MUST(gt_bind(td->t, td->vm, (uint32_t)i, steps[i].gpa, steps[i].size, NULL, file,
 			     offset) == 0);
-		MUST(gt_set_attributes(td->t, td->vm, steps[i].gpa, steps[i].size, GT_PRIVATE) ==
-		     0);
+		MUST(td->in_place || gt_set_attributes(td->t, td->vm, steps[i].gpa, steps[i].size,
+						       GT_PRIVATE) == 0);
 		offset += steps[i].size;
 	}
 	return file;
@@ -294,7 +294,7 @@ static void wide_addresses(struct gt *t)
 	MUST(gt_td_op(&td, td.vcpu, GMI_KVM_TDX_INIT_VCPU, 0, NULL) == 0);
 	MUST(gt_delete_slot(t, td.vm, 0) == 0);
 	MUST(gt_bind(t, td.vm, 0, SHARED_BIT, GT_PAGE, NULL, td.file, 0) == 0);
-	MUST(gt_set_attributes(t, td.vm, SHARED_BIT, GT_PAGE, GT_PRIVATE) == 0);
+	MUST(td.in_place || gt_set_attributes(t, td.vm, SHARED_BIT, GT_PAGE, GT_PRIVATE) == 0);
 	region = region_at(&td, 0, 1);
 	region.gpa = SHARED_BIT;
 	SAME("bit 47 is an address", gt_td_add(&td, 0, &region), 0);
@@ -557,13 +557,13 @@ static void acceptance(struct gt *t)
 	SAME("twice", guest_info(&td).hypercall_result, 1);
 
 	/* Converted and back: a fresh page. */
-	MUST(gt_set_attributes(t, td.vm, PENDING, GT_PAGE, 0) == 0);
+	MUST(gt_td_convert(&td, PENDING, GT_PAGE, 0) == 0);
 	SCRIPT(&td, {.op = GMEM_SIM_ACCEPT, .addr = PENDING, .size = GT_PAGE},
 	       {.op = GMEM_SIM_READ, .addr = PENDING, .size = 8, .out = &fresh});
 	SAME("shared", run(&td), -EFAULT);
 	SAME("shared", td.run->exit_reason, GMI_KVM_EXIT_MEMORY_FAULT);
 	SAME("shared", td.run->memory_fault.flags, GMI_KVM_MEMORY_EXIT_FLAG_PRIVATE);
-	MUST(gt_set_attributes(t, td.vm, PENDING, GT_PAGE, GT_PRIVATE) == 0);
+	MUST(gt_td_convert(&td, PENDING, GT_PAGE, GT_PRIVATE) == 0);
 	fresh = 1;
 	expect_end("private again", &td);
 	SAME("zeroes again", fresh, 0);
@@ -774,6 +774,40 @@ static void fatal_error(struct gt *t)
 	gt_td_close(&td);
 }
 
+/* The page's own contents are measured, as if they had come from elsewhere. */
+static void without_source(struct gt *t)
+{
+	struct gmi_kvm_tdx_init_mem_region region;
+	struct gmem_sim_td_info copied;
+	struct gt_td td;
+	void *memory;
+
+	gt_td_open(t, &td);
+	REQUIRE(td.in_place, "this kernel wants a source");
+	gt_td_launch(&td, 0x809000);
+	memset(td.source, 0x5a, 2 * GT_PAGE);
+	MUST(add_pages(&td, 0, 2) == 0);
+	copied = info_of(&td);
+	gt_td_close(&td);
+
+	gt_td_open(t, &td);
+	gt_td_launch(&td, 0x809000);
+	MUST(gt_delete_slot(t, td.vm, 0) == 0);
+	gt_close(t, td.file);
+	td.file = gt_create_gmem(t, td.vm, GT_TD_PAGES * GT_PAGE, GT_SHARED_FLAGS);
+	MUST(td.file >= 0);
+	MUST(gt_bind(t, td.vm, 0, GT_TD_GPA, GT_TD_PAGES * GT_PAGE, NULL, td.file, 0) == 0);
+	MUST(gt_map(t, td.file, 0, 2 * GT_PAGE, &memory) == 0);
+	memset(memory, 0x5a, 2 * GT_PAGE);
+	MUST(gt_td_convert(&td, GT_TD_GPA, 2 * GT_PAGE, GT_PRIVATE) == 0);
+	region = region_at(&td, 0, 2);
+	region.source_addr = 0;
+	SAME("without source", gt_td_add(&td, MEASURE, &region), 0);
+	SAME("same measurement", memcmp(info_of(&td).mrtd, copied.mrtd, sizeof(copied.mrtd)), 0);
+	gt_unmap(t, memory, 2 * GT_PAGE);
+	gt_td_close(&td);
+}
+
 struct finalizer {
 	struct gt_td *td;
 	atomic_bool is_done;
@@ -873,6 +907,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(calls_with_exit),
 	GT_TEST(fatal_error),
 	GT_TEST(guard),
+	GT_TEST(without_source),
 	GT_TEST(bad_arguments),
 };
 
