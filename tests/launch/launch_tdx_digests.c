@@ -1,114 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The MRTD of a launched TD is the one that its plan promises, however the launch was cut and held up. */
-#include <libgmem/libgmem.h>
-#include <libgmem/measure.h>
-#include <libgmem/sim.h>
-
-#include "gt_kvm.h"
-#include "gt_shim.h"
+#include "igvm_file.h"
+#include "lt_tdx.h"
 #include "vectors.h"
+
+/* Of the IGVM format. */
+#define IGVM_TDX        3
+#define IGVM_UNMEASURED 2
 
 #define HAND_GPA   UINT64_C(0x100000) /* of plans made by hand */
 #define HAND_PAGES 40u
 
-/* A TD with memory for a plan. */
-struct td {
-	const struct gt *t;
-	struct gmem_ctx *ctx;
-	struct gmem_vm *vm;
-	struct gmem_file *file;
-	struct gmem_tdx *tdx;
-	struct gmem_plan *plan;
-};
-
-static const struct gmem_tdx_cpuid cpuid[] = {
-	{.function = 1, .ecx = 1u << 21},
-	{.function = 0x80000008, .eax = 48 << 16},
-};
-
-static const struct gmem_tdx_cpuid_opts cpuid_opts = {
-	.sz = sizeof(cpuid_opts),
-	.entries = cpuid,
-	.count = GT_COUNT(cpuid),
-};
-
-static const struct gmem_tdx_init_opts init_opts = {
-	.sz = sizeof(init_opts),
-	.attributes = GMEM_TDX_ATTR_SEPT_VE_DISABLE,
-	.xfam = 3,
-	.mrconfigid = {1, 2},
-	.mrowner = {3, 4},
-	.mrownerconfig = {5, 6},
-	.cpuid = &cpuid_opts,
-};
-
-/* Each step in a slot of its own, one behind the other in the file. */
-static void bind_steps(struct td *td)
-{
-	size_t count;
-	const struct gmem_launch_step *steps = gmem_plan_steps(td->plan, &count);
-	GMEM_INIT(gmem_slot_opts, opts);
-	struct gmem_slot *slot;
-	uint64_t size = 0;
-
-	for (size_t i = 0; i < count; i++)
-		size += steps[i].size;
-	MUST(gmem_file_create(td->vm, size, NULL, &td->file) == 0);
-	opts.file = td->file;
-	for (size_t i = 0; i < count; i++) {
-		MUST(gmem_slot_bind(td->vm, steps[i].gpa, steps[i].size, &opts, &slot) == 0);
-		opts.offset += steps[i].size;
-	}
-}
-
-static struct td td_open(const struct gt *t, struct gmem_plan *plan)
-{
-	struct td td = {.t = t, .plan = plan};
-	GMEM_INIT(gmem_ctx_opts, opts);
-
-	opts.sys = t->ops;
-	opts.sys_user = t->user;
-	MUST(gmem_ctx_create(&opts, &td.ctx) == 0);
-	REQUIRE(gmem_has_vm_type(td.ctx, GMEM_VM_TDX) == 1, "VMs of type tdx are not offered");
-	MUST(gmem_vm_create(td.ctx, GMEM_VM_TDX, NULL, &td.vm) == 0);
-	bind_steps(&td);
-	MUST(gmem_tdx_create(td.vm, NULL, &td.tdx) == 0);
-	return td;
-}
-
-static void td_close(struct td *td)
-{
-	gmem_tdx_unref(td->tdx);
-	EXPECT("unbind", gmem_vm_unbind_all(td->vm), 0);
-	gmem_file_unref(td->file);
-	gmem_vm_unref(td->vm);
-	gmem_ctx_unref(td->ctx);
-	gmem_plan_destroy(td->plan);
-}
-
-static int launch(struct td *td, const struct gmem_tdx_add_opts *add)
-{
-	size_t count;
-	const struct gmem_launch_step *steps = gmem_plan_steps(td->plan, &count);
-	GMEM_INIT(gmem_tdx_launch_opts, opts);
-
-	opts.vcpus = 2;
-	opts.init = &init_opts;
-	opts.add = add;
-	return gmem_tdx_launch(td->tdx, steps, count, &opts);
-}
-
-static struct gmem_sim_td_info module_of(const struct td *td)
-{
-	GMEM_INIT(gmem_sim_td_info, info);
-
-	MUST(gmem_sim_td_get_info(td->t->sim, gmem_vm_fd(td->vm), &info) == 0);
-	return info;
-}
-
 static void expect_mrtd(const char *name, const struct td *td, const char *want)
 {
-	struct gmem_sim_td_info info = module_of(td);
+	struct gmem_sim_td_info info = td_module(td);
 	struct gmem_digest digest = {0};
 
 	MUST(gmem_measure_plan(td->plan, NULL, &digest, NULL) == 0);
@@ -140,7 +45,7 @@ static void expect_launch(const struct gt *t, const char *name, struct gmem_plan
 {
 	struct td td = td_open(t, plan);
 
-	if (!EXPECT_CASE(name, "launch", launch(&td, NULL), 0))
+	if (!EXPECT_CASE(name, "launch", td_launch(&td, NULL), 0))
 		fprintf(stderr, "  %s\n", gmem_errinfo()->message);
 	expect_mrtd(name, &td, want);
 	expect_vcpus(name, &td);
@@ -239,6 +144,35 @@ static struct gmem_plan *plan_by_hand(uint8_t **ret_bytes)
 	return plan;
 }
 
+/* Pages of an IGVM file, a parameter area among them. */
+static void igvm_plan(struct gt *t)
+{
+	static struct igvm_file file;
+	const struct gmem_igvm_opts opts = {
+		.sz = sizeof(opts),
+		.vm_type = GMEM_VM_TDX,
+		.image = file.bytes,
+		.image_size = IGVM_SIZE,
+	};
+	GMEM_INIT(gmem_measure_error, error);
+	struct gmem_plan *plan;
+
+	igvm_begin(&file, 2);
+	igvm_platform(&file, 1, IGVM_TDX);
+	igvm_page(&file, 0x1000, 1, igvm_data(&file, 0x11), 0, 0);
+	igvm_page(&file, 0x2000, 1, igvm_data(&file, 0x22), 0, 0);
+	igvm_page(&file, 0x5000, 1, igvm_data(&file, 0x33), IGVM_UNMEASURED, 0);
+	igvm_area(&file, GT_PAGE, 0, 0);
+	igvm_insert(&file, 0x6000, 1, 0);
+	igvm_page(&file, 0x3000, 1, 0, 0, 0);
+	igvm_end(&file);
+	if (!EXPECT("plan", gmem_plan_from_igvm(&opts, &plan, &error), 0)) {
+		fprintf(stderr, "  %s\n", error.text);
+		return;
+	}
+	expect_launch(t, "IGVM", plan, NULL);
+}
+
 /* Cut in any way, the same measurement. */
 static void slices(struct gt *t)
 {
@@ -250,9 +184,9 @@ static void slices(struct gt *t)
 	for (size_t i = 0; i < GT_COUNT(sizes); i++) {
 		td = td_open(t, plan_by_hand(&bytes));
 		add.slice = sizes[i] * GT_PAGE;
-		EXPECT("launch", launch(&td, &add), 0);
+		EXPECT("launch", td_launch(&td, &add), 0);
 		expect_mrtd("slices", &td, NULL);
-		EXPECT("added", (int64_t)module_of(&td).added, 36 * (int64_t)GT_PAGE);
+		EXPECT("added", (int64_t)td_module(&td).added, 36 * (int64_t)GT_PAGE);
 		td_close(&td);
 		free(bytes);
 	}
@@ -268,7 +202,7 @@ static void signals(struct gt *t)
 	for (uint64_t page = 0; page < 36; page += 5) {
 		td = td_open(t, plan_by_hand(&bytes));
 		MUST(gmem_sim_interrupt_after(t->sim, page) == 0);
-		EXPECT("launch", launch(&td, NULL), 0);
+		EXPECT("launch", td_launch(&td, NULL), 0);
 		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
 		EXPECT("taken up again", (int64_t)info.retries, 1);
 		expect_mrtd("signals", &td, NULL);
@@ -292,7 +226,7 @@ static void busy(struct gt *t)
 		td = td_open(t, plan_by_hand(&bytes));
 		MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MEM_PAGE_ADD, page, 3,
 					    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
-		if (!EXPECT("launch", launch(&td, NULL), 0))
+		if (!EXPECT("launch", td_launch(&td, NULL), 0))
 			fprintf(stderr, "  %s\n", gmem_errinfo()->message);
 		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
 		EXPECT("taken up again", (int64_t)info.retries, is_old ? 3 : 0);
@@ -312,9 +246,9 @@ static void busy_for_long(struct gt *t)
 	add.attempts = 2;
 	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MEM_PAGE_ADD, 4, 3,
 				    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
-	EXPECT("two attempts after progress", launch(&td, &add), -EAGAIN);
+	EXPECT("two attempts after progress", td_launch(&td, &add), -EAGAIN);
 	EXPECT("the address", (int64_t)gmem_errinfo()->gpa, (int64_t)(HAND_GPA + 4 * GT_PAGE));
-	EXPECT("and then", launch(&td, &add), 0);
+	EXPECT("and then", td_launch(&td, &add), 0);
 	expect_mrtd("busy", &td, NULL);
 	td_close(&td);
 	free(bytes);
@@ -344,13 +278,13 @@ static void failures(struct gt *t)
 		td = td_open(t, plan_by_hand(&bytes));
 		MUST(gmem_sim_fail_seamcall(t->sim, calls[i].call, 0, 1,
 					    UINT64_C(0xc000081100000000)) == 0);
-		EXPECT_CASE(calls[i].text, "fails", launch(&td, NULL), -EIO);
+		EXPECT_CASE(calls[i].text, "fails", td_launch(&td, NULL), -EIO);
 		EXPECT_CASE(calls[i].text, "names the call",
 			    strstr(gmem_errinfo()->message, calls[i].text) != NULL, true);
 		MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
-		if (module_of(&td).state == GMEM_SIM_TD_DEAD) {
+		if (td_module(&td).state == GMEM_SIM_TD_DEAD) {
 			EXPECT_CASE(calls[i].text, "dead", info.state, GMEM_TDX_DEAD);
-			EXPECT_CASE(calls[i].text, "later", launch(&td, NULL), -ESTALE);
+			EXPECT_CASE(calls[i].text, "later", td_launch(&td, NULL), -ESTALE);
 		}
 		td_close(&td);
 		free(bytes);
@@ -367,7 +301,7 @@ static void entropy_and_finalize(struct gt *t)
 				    GMEM_SIM_TDX_NO_ENTROPY) == 0);
 	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MR_FINALIZE, 0, 3,
 				    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
-	EXPECT("launch", launch(&td, NULL), 0);
+	EXPECT("launch", td_launch(&td, NULL), 0);
 	MUST(gmem_tdx_get_info(td.tdx, &info) == 0);
 	EXPECT("taken up again", (int64_t)info.retries, 5);
 	expect_mrtd("entropy", &td, NULL);
@@ -382,15 +316,15 @@ static void identity(struct gt *t)
 	struct td td = td_open(t, plan_by_hand(&bytes));
 	struct gmem_sim_td_info info;
 
-	EXPECT("launch", launch(&td, NULL), 0);
-	info = module_of(&td);
-	EXPECT("attributes", (int64_t)info.attributes, (int64_t)init_opts.attributes);
-	EXPECT("XFAM", (int64_t)info.xfam, (int64_t)init_opts.xfam);
+	EXPECT("launch", td_launch(&td, NULL), 0);
+	info = td_module(&td);
+	EXPECT("attributes", (int64_t)info.attributes, (int64_t)td_init_opts.attributes);
+	EXPECT("XFAM", (int64_t)info.xfam, (int64_t)td_init_opts.xfam);
 	EXPECT("width", info.gpaw, 48);
 	EXPECT("bus clock", (int64_t)info.apic_bus_ns, 40);
-	EXPECT("MRCONFIGID", memcmp(info.mrconfigid, init_opts.mrconfigid, 48), 0);
-	EXPECT("MROWNER", memcmp(info.mrowner, init_opts.mrowner, 48), 0);
-	EXPECT("MROWNERCONFIG", memcmp(info.mrownerconfig, init_opts.mrownerconfig, 48), 0);
+	EXPECT("MRCONFIGID", memcmp(info.mrconfigid, td_init_opts.mrconfigid, 48), 0);
+	EXPECT("MROWNER", memcmp(info.mrowner, td_init_opts.mrowner, 48), 0);
+	EXPECT("MROWNERCONFIG", memcmp(info.mrownerconfig, td_init_opts.mrownerconfig, 48), 0);
 	td_close(&td);
 	free(bytes);
 }
@@ -400,7 +334,7 @@ static void greedy_cpuid(struct gt *t)
 {
 	struct gmem_tdx_cpuid list[64];
 	GMEM_INIT(gmem_tdx_cpuid_opts, greedy);
-	struct gmem_tdx_init_opts init = init_opts;
+	struct gmem_tdx_init_opts init = td_init_opts;
 	const struct gmem_tdx_cpuid *leaves;
 	uint8_t *bytes;
 	struct td td = td_open(t, plan_by_hand(&bytes));
@@ -425,9 +359,10 @@ static void greedy_cpuid(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(images),   GT_TEST(debian_image),  GT_TEST(slices),   GT_TEST(signals),
-	GT_TEST(busy),     GT_TEST(busy_for_long), GT_TEST(failures), GT_TEST(entropy_and_finalize),
-	GT_TEST(identity), GT_TEST(greedy_cpuid),
+	GT_TEST(images),        GT_TEST(debian_image), GT_TEST(igvm_plan),
+	GT_TEST(slices),        GT_TEST(signals),      GT_TEST(busy),
+	GT_TEST(busy_for_long), GT_TEST(failures),     GT_TEST(entropy_and_finalize),
+	GT_TEST(identity),      GT_TEST(greedy_cpuid),
 };
 
 GT_MAIN(tests)
