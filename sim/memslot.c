@@ -112,10 +112,13 @@ static int find_file(struct gmem_sim *sim, struct sim_vm *vm, const struct gmi_k
 }
 
 /* The last frame against kvm_mmu_max_gfn(). */
-static bool fits_mmu(const struct gmem_sim *sim, const struct gmi_kvm_region2 *region)
+static bool fits_mmu(const struct gmem_sim *sim, const struct sim_vm *vm,
+		     const struct gmi_kvm_region2 *region)
 {
 	uint64_t last = region->guest_phys_addr + region->memory_size - 1;
 
+	if (vm->td && last & gmi_sim_td_shared_bit(vm->td))
+		return false; /* an alias of a private address: kvm_is_gfn_alias() */
 	return last >> sim->profile->gpa_bits == 0;
 }
 
@@ -138,7 +141,7 @@ static int check_new_slot(struct gmem_sim *sim, struct sim_vm *vm,
 		return ret;
 	if (*ret_view && sim_has(sim, SIM_OVERLAP_EARLY) && file_overlaps(*ret_view, region))
 		return sim->profile->overlap_errno;
-	if (!fits_mmu(sim, region))
+	if (!fits_mmu(sim, vm, region))
 		return -EINVAL;
 	if (*ret_view && file_overlaps(*ret_view, region))
 		return sim->profile->overlap_errno;
@@ -217,8 +220,8 @@ static int create_slot(struct gmem_sim *sim, struct sim_vm *vm,
 	return ret;
 }
 
-static int move_slot(struct gmem_sim *sim, struct sim_space *space, struct sim_slot *slot,
-		     const struct gmi_kvm_region2 *region)
+static int move_slot(struct gmem_sim *sim, struct sim_vm *vm, struct sim_space *space,
+		     struct sim_slot *slot, const struct gmi_kvm_region2 *region)
 {
 	int ret = 0;
 	uint64_t old = slot->gpa;
@@ -226,7 +229,7 @@ static int move_slot(struct gmem_sim *sim, struct sim_space *space, struct sim_s
 	gmi_sim_index_remove(&space->by_gpa, slot);
 	if (gmi_sim_index_overlap(&space->by_gpa, region->guest_phys_addr, slot->size))
 		ret = -EEXIST;
-	else if (!fits_mmu(sim, region))
+	else if (!fits_mmu(sim, vm, region))
 		ret = -EINVAL;
 	slot->gpa = ret ? old : region->guest_phys_addr;
 	gmi_sim_index_add(&space->by_gpa, slot);
@@ -234,8 +237,8 @@ static int move_slot(struct gmem_sim *sim, struct sim_space *space, struct sim_s
 }
 
 /* Slots with a file are immutable; of others the address and dirty logging may change. */
-static int modify_slot(struct gmem_sim *sim, struct sim_space *space, struct sim_slot *slot,
-		       const struct gmi_kvm_region2 *region)
+static int modify_slot(struct gmem_sim *sim, struct sim_vm *vm, struct sim_space *space,
+		       struct sim_slot *slot, const struct gmi_kvm_region2 *region)
 {
 	uint32_t changed = region->flags ^ slot->flags;
 	int ret = 0;
@@ -244,7 +247,7 @@ static int modify_slot(struct gmem_sim *sim, struct sim_space *space, struct sim
 	    region->memory_size != slot->size || changed & (GMI_KVM_MEM_READONLY | GMEM_FLAG))
 		return -EINVAL;
 	if (region->guest_phys_addr != slot->gpa)
-		ret = move_slot(sim, space, slot, region);
+		ret = move_slot(sim, vm, space, slot, region);
 	if (!ret)
 		slot->flags = region->flags;
 	return ret;
@@ -266,7 +269,7 @@ static int change_slots(struct gmem_sim *sim, struct sim_vm *vm,
 		return slot ? delete_slot(space, slot) : -EINVAL;
 	}
 	if (slot)
-		return modify_slot(sim, space, slot, region);
+		return modify_slot(sim, vm, space, slot, region);
 	return create_slot(sim, vm, region);
 }
 

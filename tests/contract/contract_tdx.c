@@ -569,6 +569,26 @@ static void slots_and_holes(struct gt *t)
 	gt_td_close(&td);
 }
 
+/* Once a TD has its width, the shared bit is no part of a memslot's address. */
+static void aliases(struct gt *t)
+{
+	const uint64_t below = SHARED_BIT - GT_PAGE;
+	struct gt_td td;
+
+	gt_td_open(t, &td);
+	MUST(gt_delete_slot(t, td.vm, 0) == 0);
+	EXPECT("before INIT_VM", gt_set_region(t, td.vm, 1, 0, SHARED_BIT, GT_PAGE, td.source), 0);
+	gt_td_launch(&td, RCX);
+	EXPECT("shared bit",
+	       gt_set_region(t, td.vm, 2, 0, 2 * SHARED_BIT - GT_PAGE, GT_PAGE, td.source),
+	       -EINVAL);
+	MUST(gt_delete_slot(t, td.vm, 1) == 0);
+	EXPECT("last page", gt_set_region(t, td.vm, 2, 0, below, 2 * GT_PAGE, td.source), -EINVAL);
+	EXPECT("below", gt_set_region(t, td.vm, 2, 0, below, GT_PAGE, td.source), 0);
+	EXPECT("moved", gt_set_region(t, td.vm, 2, 0, SHARED_BIT, GT_PAGE, td.source), -EINVAL);
+	gt_td_close(&td);
+}
+
 /* 7.3: conversion takes the page out. Up to 6.18 the page is still marked as prepared. */
 static void conversion_takes_out(struct gt *t)
 {
@@ -655,6 +675,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(slots_and_holes),
 	GT_TEST(conversion_takes_out),
 	GT_TEST(in_place),
+	GT_TEST(aliases),
 	GT_TEST(pre_fault),
 	GT_TEST(contexts),
 };
