@@ -22,6 +22,7 @@ static const struct {
 	{GMI_KVM_MEMORY_ENCRYPT_OP, "KVM_MEMORY_ENCRYPT_OP"},
 	{GMI_KVM_SET_CPUID2, "KVM_SET_CPUID2"},
 	{GMI_KVM_SET_TSC_KHZ, "KVM_SET_TSC_KHZ"},
+	{GMI_KVM_GET_DEVICE_ATTR, "KVM_GET_DEVICE_ATTR"},
 };
 
 /* EPERM is a seccomp filter's. */
@@ -69,6 +70,11 @@ const int *gt_call_errors(const struct gmem_shim_call *call)
 	static const int descriptor[] = {-EMFILE, -ENFILE, -ENOMEM, -EIO, 0};
 	static const int memslot[] = {-ENOMEM, -EINVAL, -EEXIST, -EIO, 0};
 
+	/* The driver of the secure processor: ENODEV to ETIMEDOUT. */
+	static const int firmware[] = {-ENOMEM, -EIO,    -EINTR,     -EAGAIN, -EBUSY, -EBADF,
+				       -ENOTTY, -ENODEV, -ETIMEDOUT, -EFAULT, 0};
+	static const int attribute[] = {-ENXIO, -ENOTTY, -EPERM, -EIO, 0};
+
 	switch (call->call == GMEM_CALL_IOCTL ? call->request : 0) {
 	case GMI_KVM_GET_API_VERSION:
 		return no_errno;
@@ -79,6 +85,10 @@ const int *gt_call_errors(const struct gmem_shim_call *call)
 	case GMI_KVM_SET_USER_MEMORY_REGION:
 	case GMI_KVM_SET_USER_MEMORY_REGION2:
 		return memslot;
+	case GMI_KVM_MEMORY_ENCRYPT_OP:
+		return firmware;
+	case GMI_KVM_GET_DEVICE_ATTR:
+		return attribute;
 	default:
 		return errors[call->call];
 	}

@@ -151,6 +151,33 @@ static void signals(struct gt *t)
 	}
 }
 
+/* KVM wants it tried again: for a while. */
+static void again(struct gt *t)
+{
+	GMEM_INIT(gmem_snp_update_opts, opts);
+	GMEM_INIT(gmem_snp_info, info);
+	uint64_t done;
+	struct lt lt;
+
+	open_planned(t, &lt);
+	opts.batch = 4 * GT_PAGE;
+	gmem_shim_reset(lt.shim);
+	MUST(gmem_shim_fail(lt.shim, GMEM_CALL_IOCTL, GMI_KVM_MEMORY_ENCRYPT_OP, 2, -EAGAIN,
+			    GMEM_SHIM_EVERY) == 0);
+	opts.attempts = 4;
+	EXPECT("too often", lt_update(&lt, &opts, &done), -EAGAIN);
+	EXPECT("done", (int64_t)done, PAGES(4));
+	MUST(gmem_snp_get_info(lt.snp, &info) == 0);
+	EXPECT("retries", (int64_t)info.retries, 3);
+	gmem_shim_reset(lt.shim);
+	MUST(gmem_shim_fail(lt.shim, GMEM_CALL_IOCTL, GMI_KVM_MEMORY_ENCRYPT_OP, 2, -EAGAIN, 0) ==
+	     0);
+	opts.skip = done;
+	EXPECT("the rest", lt_update(&lt, &opts, &done), 0);
+	finish("again", &lt);
+	lt_close(&lt);
+}
+
 /* EIO without the firmware: the page is poisoned. */
 static void not_asked(struct gt *t)
 {
@@ -630,6 +657,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(first_page_refused),
 	GT_TEST(progress),
 	GT_TEST(signals),
+	GT_TEST(again),
 	GT_TEST(not_asked),
 	GT_TEST(dead_processor),
 	GT_TEST(dead_vm),

@@ -13,7 +13,7 @@ void lt_open(const struct gt *t, struct lt *lt)
 	REQUIRE(gt_cap(t, kvm, GMI_KVM_CAP_VM_TYPES) & 1 << GMEM_VM_SNP,
 		"VMs of type snp are not offered");
 	gt_close(t, kvm);
-	*lt = (struct lt){.t = t, .signature = 0x800f12};
+	*lt = (struct lt){.t = t};
 	MUST(gmem_shim_create(t->ops, t->user, &lt->shim) == 0);
 	opts.sys = gmem_shim_ops();
 	opts.sys_user = lt->shim;
@@ -108,15 +108,11 @@ void lt_start(struct lt *lt, const struct gmem_snp_opts *opts)
 	MUST(gmem_snp_start(lt->snp) == 0);
 }
 
-/* The VMSA says where the vCPU starts: CS base and RIP. */
-static uint64_t entry_of(const struct gmem_launch_step *step)
+static int make_vcpu(struct lt *lt, const struct gmem_launch_step *step)
 {
-	const uint8_t *vmsa = step->bytes;
-	uint64_t base, rip;
+	int vcpu = gt_sev_add_vcpu(&lt->raw, 0, 0);
 
-	memcpy(&base, vmsa + 0x18, sizeof(base));
-	memcpy(&rip, vmsa + 0x178, sizeof(rip));
-	return base + rip;
+	return vcpu < 0 ? vcpu : lt_set_registers(lt->t, vcpu, step->bytes);
 }
 
 int lt_make_vcpus(void *user, struct gmem_snp *snp)
@@ -126,10 +122,10 @@ int lt_make_vcpus(void *user, struct gmem_snp *snp)
 	const struct gmem_launch_step *steps = lt_steps(lt, &count);
 	int ret = 0;
 
-	for (size_t i = 0; ret >= 0 && i < count; i++)
+	for (size_t i = 0; ret == 0 && i < count; i++)
 		if (steps[i].type == GMEM_LAUNCH_VMSA)
-			ret = gt_sev_add_vcpu(&lt->raw, lt->signature, entry_of(&steps[i]));
-	return ret < 0 ? ret : 0;
+			ret = make_vcpu(lt, &steps[i]);
+	return ret;
 }
 
 int lt_update(struct lt *lt, const struct gmem_snp_update_opts *opts, uint64_t *ret_done)

@@ -27,7 +27,6 @@ struct lt {
 	struct gt_sev raw; /* for vCPUs: a borrowed descriptor */
 	uint8_t *bytes;    /* LT_PAGES of contents for plans made by hand, each page another */
 	uint8_t cpuid[GMEM_SNP_CPUID_SIZE];
-	uint32_t signature;
 };
 
 /* A VM without memory. */
@@ -51,6 +50,7 @@ void lt_start(struct lt *lt, const struct gmem_snp_opts *opts);
 
 /* vCPUs with the registers that the plan's VMSAs have; 0 or -errno. */
 int lt_make_vcpus(void *user, struct gmem_snp *snp);
+int lt_set_registers(const struct gt *t, int vcpu, const uint8_t *vmsa);
 
 int lt_update(struct lt *lt, const struct gmem_snp_update_opts *opts, uint64_t *ret_done);
 
