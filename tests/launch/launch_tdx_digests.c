@@ -309,6 +309,33 @@ static void entropy_and_finalize(struct gt *t)
 	free(bytes);
 }
 
+/* Contents that the VMM wrote while the pages were shared: nothing is copied. */
+static void in_place(struct gt *t)
+{
+	GMEM_INIT(gmem_tdx_add_opts, add);
+	const struct gmem_launch_step *steps;
+	uint8_t *bytes;
+	struct td td = td_open(t, plan_by_hand(&bytes));
+	size_t count;
+
+	REQUIRE(td_is_in_place(&td), "memory does not convert in place on this kernel");
+	steps = gmem_plan_steps(td.plan, &count);
+	for (size_t i = 0; i < count; i++) {
+		GMEM_INIT(gmem_slot_info, slot);
+
+		MUST(gmem_slot_lookup(td.vm, 0, steps[i].gpa, &slot) == 0 && slot.hva);
+		if (steps[i].bytes)
+			memcpy(slot.hva, steps[i].bytes, steps[i].size);
+	}
+	add.flags = GMEM_TDX_IN_PLACE;
+	MUST(gmem_sim_interrupt_after(t->sim, 9) == 0);
+	if (!EXPECT("launch", td_launch(&td, &add), 0))
+		fprintf(stderr, "  %s\n", gmem_errinfo()->message);
+	expect_mrtd("in place", &td, NULL);
+	td_close(&td);
+	free(bytes);
+}
+
 /* What the module was told is what the options said. */
 static void identity(struct gt *t)
 {
@@ -362,7 +389,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(images),        GT_TEST(debian_image), GT_TEST(igvm_plan),
 	GT_TEST(slices),        GT_TEST(signals),      GT_TEST(busy),
 	GT_TEST(busy_for_long), GT_TEST(failures),     GT_TEST(entropy_and_finalize),
-	GT_TEST(identity),      GT_TEST(greedy_cpuid),
+	GT_TEST(in_place),      GT_TEST(identity),     GT_TEST(greedy_cpuid),
 };
 
 GT_MAIN(tests)

@@ -23,18 +23,26 @@ const struct gmem_tdx_init_opts td_init_opts = {
 	.cpuid = &cpuid_opts,
 };
 
+bool td_is_in_place(const struct td *td)
+{
+	return gmem_has_feature(td->ctx, GMEM_VM_TDX, GMEM_FEATURE_CONVERT_INPLACE) == 1;
+}
+
 /* Each step in a slot of its own, one behind the other in the file. */
 static void bind_steps(struct td *td)
 {
 	size_t count;
 	const struct gmem_launch_step *steps = gmem_plan_steps(td->plan, &count);
+	GMEM_INIT(gmem_file_opts, file);
 	GMEM_INIT(gmem_slot_opts, opts);
 	struct gmem_slot *slot;
 	uint64_t size = 0;
 
+	if (td_is_in_place(td))
+		file.flags = GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED;
 	for (size_t i = 0; i < count; i++)
 		size += steps[i].size;
-	MUST(gmem_file_create(td->vm, size, NULL, &td->file) == 0);
+	MUST(gmem_file_create(td->vm, size, &file, &td->file) == 0);
 	opts.file = td->file;
 	for (size_t i = 0; i < count; i++) {
 		MUST(gmem_slot_bind(td->vm, steps[i].gpa, steps[i].size, &opts, &slot) == 0);

@@ -26,6 +26,9 @@ extern const struct gmem_tdx_init_opts td_init_opts;
 struct td td_open(const struct gt *t, struct gmem_plan *plan);
 void td_close(struct td *td);
 
+/* Whether memory converts in place; then it starts shared, and the host can write it. */
+bool td_is_in_place(const struct td *td);
+
 /* With two vCPUs. */
 int td_launch(struct td *td, const struct gmem_tdx_add_opts *add);
 
