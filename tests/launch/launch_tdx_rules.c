@@ -818,6 +818,64 @@ static void unaccepted(struct gt *t)
 		       "NULL");
 }
 
+static void nulls(struct gt *t)
+{
+	struct td *td = td_new();
+	struct gmem_tdx_cpuid entry;
+	GMEM_INIT(gmem_tdx_info, info);
+	GMEM_INIT(gmem_tdx_cpuid_opts, cpuid);
+	struct gmem_tdx *tdx;
+	size_t count;
+	char text[8];
+
+	td_open(td);
+	expect_refusal("create: vm", gmem_tdx_create(NULL, NULL, &tdx), -EINVAL, "NULL");
+	expect_refusal("create: ret", gmem_tdx_create(td->vm, NULL, NULL), -EINVAL, "NULL");
+	expect_refusal("info: tdx", gmem_tdx_get_info(NULL, &info), -EINVAL, "NULL");
+	expect_refusal("info: ret", gmem_tdx_get_info(td->tdx, NULL), -EINVAL, "NULL");
+	expect_refusal("filter: tdx", gmem_tdx_filter_cpuid(NULL, &cpuid, &entry, 1, &count),
+		       -EINVAL, "NULL");
+	expect_refusal("filter: opts", gmem_tdx_filter_cpuid(td->tdx, NULL, &entry, 1, &count),
+		       -EINVAL, "NULL");
+	expect_refusal("filter: ret", gmem_tdx_filter_cpuid(td->tdx, &cpuid, NULL, 1, &count),
+		       -EINVAL, "NULL");
+	expect_refusal("text", gmem_tdx_difference_text(NULL, text, sizeof(text)), -EINVAL, "NULL");
+	expect_refusal("setup", gmem_tdx_setup(NULL, NULL), -EINVAL, "NULL");
+	expect_refusal("init", gmem_tdx_init_vm(NULL, NULL), -EINVAL, "NULL");
+	expect_refusal("vCPU", gmem_tdx_init_vcpu(NULL, 0, 0), -EINVAL, "NULL");
+	expect_refusal("adopt", gmem_tdx_adopt_vcpu(NULL, 0), -EINVAL, "NULL");
+	expect_refusal("take", gmem_tdx_take_vcpu(NULL, 0), -EINVAL, "NULL");
+	expect_refusal("read", gmem_tdx_read_cpuid(NULL, 0, &entry, 1, &count), -EINVAL, "NULL");
+	expect_refusal("compare", gmem_tdx_compare_cpuid(NULL, 0, &cpuid), -EINVAL, "NULL");
+	expect_refusal("add", gmem_tdx_add(NULL, NULL, 0, NULL, NULL), -EINVAL, "NULL");
+	expect_refusal("finalize", gmem_tdx_finalize(NULL), -EINVAL, "NULL");
+	expect_refusal("launch", gmem_tdx_launch(NULL, NULL, 0, NULL), -EINVAL, "NULL");
+	td_initialize(td);
+	expect_refusal("add: steps", gmem_tdx_add(td->tdx, NULL, 1, NULL, NULL), -EINVAL, "NULL");
+	expect_refusal("compare: opts", gmem_tdx_compare_cpuid(td->tdx, td->vcpu, NULL), -EINVAL,
+		       "NULL");
+	expect_refusal("read: fd", gmem_tdx_read_cpuid(td->tdx, -1, &entry, 1, &count), -EINVAL,
+		       "no descriptor");
+	expect_refusal("vCPU: fd", gmem_tdx_init_vcpu(td->tdx, -1, 0), -EINVAL, "no descriptor");
+	EXPECT("nothing to add", gmem_tdx_add(td->tdx, NULL, 0, NULL, NULL), 0);
+	EXPECT("nothing to forget", gmem_tdx_unref(NULL) == NULL, true);
+	td_close(td);
+}
+
+static void other_type(struct gt *t)
+{
+	struct td *td = td_new();
+	struct gmem_vm *vm;
+	struct gmem_tdx *tdx;
+
+	td->fake.other_types = 1 << GMI_KVM_X86_DEFAULT_VM;
+	td_open(td);
+	MUST(gmem_vm_create(td->ctx, GMEM_VM_DEFAULT, NULL, &vm) == 0);
+	expect_refusal("type", gmem_tdx_create(vm, NULL, &tdx), -EINVAL, "type tdx");
+	gmem_vm_unref(vm);
+	td_close(td);
+}
+
 static void status_names(struct gt *t)
 {
 	static const struct {
@@ -862,6 +920,8 @@ static const struct gt_test tests[] = {
 	{"whole", whole, .flags = GT_NO_KERNEL},
 	{"adopted", adopted, .flags = GT_NO_KERNEL},
 	{"unaccepted", unaccepted, .flags = GT_NO_KERNEL},
+	{"nulls", nulls, .flags = GT_NO_KERNEL},
+	{"other_type", other_type, .flags = GT_NO_KERNEL},
 	{"status_names", status_names, .flags = GT_NO_KERNEL},
 };
 

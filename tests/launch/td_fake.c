@@ -22,7 +22,7 @@ static int check_extension(const struct fake *fake, uint64_t cap)
 	case GMI_KVM_CAP_NR_MEMSLOTS:
 		return 32764;
 	case GMI_KVM_CAP_VM_TYPES:
-		return 1 << GMI_KVM_X86_TDX_VM;
+		return 1 << GMI_KVM_X86_TDX_VM | fake->other_types;
 	case GMI_KVM_CAP_MEMORY_ATTRIBUTES:
 		return fake->in_place ? 0 : 8;
 	case GMI_NEXT_CAP_GUEST_MEMFD_MEMORY_ATTRIBUTES:

@@ -27,6 +27,7 @@ struct fake_added {
 struct fake {
 	/* What it does. */
 	bool in_place;
+	int other_types;           /* of VM, a mask */
 	struct fake_turn turns[8]; /* of the first calls; all others succeed */
 	int init_errors[8];        /* of the first calls of KVM_TDX_INIT_VM, 0 ends the list */
 	uint64_t init_status;
