@@ -83,6 +83,7 @@ static void reset(uint8_t *state)
 	*debug = (struct sim_debugregs){.dr6 = 0xffff0ff0, .dr7 = 0x400};
 	xcrs->count = 1;
 	xcrs->xcr[0].value = 1;
+	((uint64_t *)(state + SIM_REGS_MSRS))[SIM_MSR_PAT] = SIM_PAT_RESET;
 	xsave->fcw = fpu->fcw = 0x37f;
 	xsave->mxcsr = fpu->mxcsr = 0x1f80;
 }

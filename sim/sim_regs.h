@@ -82,12 +82,33 @@ struct sim_xsave {
 #define SIM_REGS_XCRS     0x800
 #define SIM_REGS_MP_STATE 0xa00
 #define SIM_REGS_LAPIC    0xb00
+#define SIM_REGS_MSRS     0xf00
 #define SIM_REGS_XSAVE    0x1000
 #define SIM_REGS_SIZE     0x2000
+
+/* MSRs that go into the save area; those of the VMM's choice beside them are not kept. */
+enum sim_msr {
+	SIM_MSR_PAT,
+	SIM_MSR_STAR,
+	SIM_MSR_LSTAR,
+	SIM_MSR_CSTAR,
+	SIM_MSR_SFMASK,
+	SIM_MSR_KERNEL_GS_BASE,
+	SIM_MSR_SYSENTER_CS,
+	SIM_MSR_SYSENTER_ESP,
+	SIM_MSR_SYSENTER_EIP,
+	SIM_MSRS
+};
+
+#define SIM_PAT_RESET UINT64_C(0x0007040600070406)
 
 /* regs.c: the state of a vCPU, made at the first use as after a reset; NULL without memory. */
 uint8_t *gmi_sim_regs(struct sim_vcpu *vcpu);
 int gmi_sim_regs_ioctl(struct sim_vcpu *vcpu, uint64_t request, uint64_t arg);
+
+/* msrs.c */
+int gmi_sim_get_msrs(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);
+int gmi_sim_set_msrs(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg);
 
 /* vmsa.c: what sev_es_sync_vmsa() makes of it; @page has 4096 bytes. 0 or -errno. */
 int gmi_sim_vmsa_sync(struct sim_vcpu *vcpu, uint64_t features, uint8_t *page);

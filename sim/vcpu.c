@@ -172,6 +172,8 @@ static int set_tsc_khz(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t arg
 	return vcpu->vm->td || vcpu->vm->sev.features & GMI_SEV_FEATURE_SECURE_TSC ? -EINVAL : 0;
 }
 
+#define KVM_GET_MSRS        0xc008ae88u
+#define KVM_SET_MSRS        0x4008ae89u
 #define KVM_SET_SIGNAL_MASK 0x4004ae8bu
 #define KVM_SET_GUEST_DEBUG 0x4048ae9bu
 
@@ -205,6 +207,8 @@ static const struct {
 	{GMI_KVM_SET_TSC_KHZ, set_tsc_khz, 0},
 	{GMI_KVM_MEMORY_ENCRYPT_OP, gmi_sim_tdx_vcpu_op, SIM_TDX_OLD},
 	{KVM_SET_SIGNAL_MASK, accept_request, 0},
+	{KVM_GET_MSRS, gmi_sim_get_msrs, 0},
+	{KVM_SET_MSRS, gmi_sim_set_msrs, 0},
 	{KVM_SET_GUEST_DEBUG, set_guest_debug, 0},
 	{GMI_KVM_MEMORY_ENCRYPT_OP, no_vcpu_commands, SIM_SEV},
 };

@@ -28,6 +28,7 @@ enum {
 	AT_RIP = 0x178,
 	AT_RSP = 0x1d8,
 	AT_RAX = 0x1f8,
+	AT_STAR = 0x200, /* and LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE, SYSENTER_CS, _ESP, _EIP */
 	AT_G_PAT = 0x268,
 	AT_RCX = 0x308,
 	AT_RDX = 0x310,
@@ -54,7 +55,6 @@ enum {
 #define EFER_SVME 0x1000
 #define CR4_MCE   0x40
 #define CR0_CD_NW 0x60000000
-#define PAT_RESET UINT64_C(0x0007040600070406)
 
 static void put(uint8_t *page, size_t at, uint64_t value, size_t size)
 {
@@ -107,7 +107,6 @@ static void put_control(uint8_t *page, const struct sim_sregs *sregs)
 	put(page, AT_CR4, sregs->cr4 | CR4_MCE, 8);
 	put(page, AT_CR3, sregs->cr3, 8);
 	put(page, AT_CR0, sregs->cr0 & ~(uint64_t)CR0_CD_NW, 8);
-	put(page, AT_G_PAT, PAT_RESET, 8);
 }
 
 static void put_gprs(uint8_t *page, const struct sim_gprs *gprs)
@@ -143,6 +142,13 @@ static void put_fpu(uint8_t *page, const struct sim_xsave *xsave)
 	memcpy(page + AT_YMM, xsave->ymm, sizeof(xsave->ymm));
 }
 
+/* All but the PAT lie in the order that they have here. */
+static void put_msrs(uint8_t *page, const uint64_t *msrs)
+{
+	put(page, AT_G_PAT, msrs[SIM_MSR_PAT], 8);
+	memcpy(page + AT_STAR, msrs + SIM_MSR_STAR, (SIM_MSRS - SIM_MSR_STAR) * sizeof(*msrs));
+}
+
 static void build(const struct sim_vcpu *vcpu, uint64_t features, uint8_t *page)
 {
 	const uint8_t *state = vcpu->state;
@@ -154,6 +160,7 @@ static void build(const struct sim_vcpu *vcpu, uint64_t features, uint8_t *page)
 	put_segments(page, sregs);
 	put_control(page, sregs);
 	put_gprs(page, (const struct sim_gprs *)(state + SIM_REGS_GPRS));
+	put_msrs(page, (const uint64_t *)(state + SIM_REGS_MSRS));
 	put(page, AT_DR7, debug->dr7, 8);
 	put(page, AT_DR6, debug->dr6, 8);
 	put(page, AT_SEV_FEATURES, features, 8);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gt_snp.h"
+#include "sim_regs.h"
 #include "snp_launch.h"
 
 /* A launch on the simulator, with what its steps bind. */
@@ -221,8 +222,164 @@ static void vectors(struct gt *t)
 	vector_table_free(&table);
 }
 
+/* Where a save area has what; the registers are given values of their own below. */
+static void expect_vmsa(uint8_t *vmsa)
+{
+	static const struct {
+		uint16_t at, size;
+		uint64_t value;
+	} fields[] = {
+		{0x12, 2, 0xa9b}, /* CS: G, L, code */
+		{0x14, 4, 0xffffffff}, {0x18, 8, 0x1000},
+		{0x10, 2, 8},          {0x20, 2, 16},
+		{0x22, 2, 0xcf3},      {0x24, 4, 0xffffffff}, /* SS: DPL 3 */
+		{0x02, 2, 0x93},       {0x04, 4, 0xffff}, /* ES and the others as after a reset */
+		{0x32, 2, 0x93},       {0x34, 4, 0xffff},
+		{0x42, 2, 0x93},       {0x44, 4, 0xffff},
+		{0x52, 2, 0x93},       {0x54, 4, 0xffff},
+		{0x64, 4, 0x7f},       {0x68, 8, 0x2000},
+		{0x72, 2, 0x82},       {0x74, 4, 0xffff},
+		{0x84, 4, 0xffff},     {0x92, 2, 0x8b},
+		{0x94, 4, 0xffff},     {0xcb, 1, 3},
+		{0xd0, 8, 0x1500},     {0x148, 8, 0x60},
+		{0x150, 8, 0x3000},    {0x158, 8, 0x80000011},
+		{0x160, 8, 0x400},     {0x168, 8, 0xffff0ff0},
+		{0x170, 8, 0x202},     {0x178, 8, 0x1010},
+		{0x1d8, 8, 0x1006},    {0x1f8, 8, 0x1000},
+		{0x200, 8, 0x51},      {0x208, 8, 0x52},
+		{0x238, 8, 0x58},      {0x268, 8, 0x0007040600070406},
+		{0x308, 8, 0x1002},    {0x310, 8, 0x1003},
+		{0x318, 8, 0x1001},    {0x328, 8, 0x1007},
+		{0x330, 8, 0x1004},    {0x338, 8, 0x1005},
+		{0x340, 8, 0x1008},    {0x348, 8, 0x1009},
+		{0x350, 8, 0x100a},    {0x358, 8, 0x100b},
+		{0x360, 8, 0x100c},    {0x368, 8, 0x100d},
+		{0x370, 8, 0x100e},    {0x378, 8, 0x100f},
+		{0x3b0, 8, 1},         {0x3e8, 8, 7},
+		{0x408, 4, 0x1f81},    {0x410, 2, 0x37e},
+		{0x428, 8, 0x7777},    {0x462, 2, 0x99},
+		{0x480, 8, 0x1234},    {0x590, 8, 0x5678},
+	};
+
+	memset(vmsa, 0, GT_PAGE);
+	for (size_t i = 0; i < GT_COUNT(fields); i++)
+		memcpy(vmsa + fields[i].at, &fields[i].value, fields[i].size);
+}
+
+static void set_sregs(const struct gt *t, int vcpu)
+{
+	uint8_t bytes[320];
+	struct sim_sregs *sregs = (void *)bytes;
+
+	MUST(gt_ioctl(t, vcpu, GMI_KVM_GET_SREGS2, bytes) == 0);
+	sregs->cs = (struct sim_segment){.base = 0x1000,
+					 .limit = 0xffffffff,
+					 .selector = 8,
+					 .type = 11,
+					 .present = 1,
+					 .s = 1,
+					 .l = 1,
+					 .g = 1};
+	sregs->ss = (struct sim_segment){.limit = 0xffffffff,
+					 .selector = 16,
+					 .type = 3,
+					 .present = 1,
+					 .dpl = 3,
+					 .db = 1,
+					 .s = 1,
+					 .g = 1};
+	sregs->gdt = (struct sim_table){.base = 0x2000, .limit = 0x7f};
+	sregs->cr0 = 0xe0000011;
+	sregs->cr3 = 0x3000;
+	sregs->cr4 = 0x20;
+	sregs->efer = 0x500;
+	MUST(gt_ioctl(t, vcpu, GMI_KVM_SET_SREGS2, bytes) == 0);
+}
+
+static void set_fpu(const struct gt *t, int vcpu)
+{
+	uint8_t bytes[4096] = {0};
+	struct sim_xsave *xsave = (void *)bytes;
+	uint16_t tail = 0x99;
+
+	xsave->features = 7;
+	xsave->fcw = 0x37e;
+	xsave->mxcsr = 0x1f81;
+	memcpy(xsave->st[1], &(uint64_t){0x7777}, 8);
+	memcpy(xsave->st[1] + 8, &tail, 2);
+	memcpy(xsave->xmm[1], &(uint64_t){0x1234}, 8);
+	memcpy(xsave->ymm[2], &(uint64_t){0x5678}, 8);
+	MUST(gt_ioctl(t, vcpu, GMI_KVM_SET_XSAVE, bytes) == 0);
+}
+
+/* struct kvm_msrs with three entries, the last of which KVM does not have. */
+static void set_msrs(const struct gt *t, int vcpu)
+{
+	struct {
+		uint32_t count, padding;
+		struct {
+			uint32_t index, reserved;
+			uint64_t value;
+		} entry[4];
+	} msrs = {
+		4, 0, {{0xc0000081, 0, 0x51}, {0xc0000082, 0, 0x52}, {0x176, 0, 0x58}, {1, 0, 0}}};
+
+	SAME("as many as there are", gt_ioctl(t, vcpu, 0x4008ae89, &msrs), 3);
+	msrs.entry[0].value = 0;
+	SAME("as many as there are", gt_ioctl(t, vcpu, 0xc008ae88, &msrs), 3);
+	SAME("what was set", msrs.entry[0].value, 0x51);
+}
+
+static void set_registers(const struct gt *t, int vcpu)
+{
+	uint64_t regs[18];
+	struct sim_xcrs xcrs = {.count = 1, .xcr = {{.value = 7}}};
+
+	for (uint64_t i = 0; i < GT_COUNT(regs); i++)
+		regs[i] = 0x1000 + i;
+	regs[17] = 0x202;
+	MUST(gt_ioctl(t, vcpu, GMI_KVM_SET_REGS, regs) == 0);
+	MUST(gt_ioctl(t, vcpu, GMI_KVM_SET_XCRS, &xcrs) == 0);
+	set_sregs(t, vcpu);
+	set_fpu(t, vcpu);
+	set_msrs(t, vcpu);
+}
+
+/* Each register at its place in the save area: the plan has the page, the vCPU the registers. */
+static void registers(struct gt *t)
+{
+	uint8_t *vmsa = gt_anonymous(t, GT_PAGE);
+	const struct gmem_launch_step step = {
+		.gpa = GMEM_LAUNCH_VMSA_GPA,
+		.size = GT_PAGE,
+		.type = GMEM_LAUNCH_VMSA,
+		.flags = GMEM_LAUNCH_MEASURED,
+		.bytes = vmsa,
+	};
+	struct gmem_digest digest = {0};
+	struct gmem_plan *plan;
+	struct run run;
+	int vcpu;
+
+	expect_vmsa(vmsa);
+	MUST(gmem_plan_create(GMEM_VM_SNP, &plan) == 0);
+	MUST(gmem_plan_add(plan, &step, NULL) == 0);
+	MUST(gmem_measure_plan(plan, NULL, &digest, NULL) == 0);
+	run_open(t, GMI_KVM_X86_SNP_VM, 0, &run);
+	MUST(gt_snp_start(&run.sev, GT_SNP_POLICY) == 0);
+	vcpu = gt_sev_add_vcpu(&run.sev, 0, 0);
+	MUST(vcpu >= 0);
+	set_registers(t, vcpu);
+	SAME("finish", gt_snp_finish(&run.sev), 0);
+	SAME("digest", memcmp(report_of(&run).digest, digest.bytes, digest.size), 0);
+	run_close(&run);
+	gmem_plan_destroy(plan);
+	gt_unmap(t, vmsa, GT_PAGE);
+}
+
 static const struct gt_test tests[] = {
 	GT_TEST(vectors),
+	GT_TEST(registers),
 };
 
 GT_MAIN(tests)
