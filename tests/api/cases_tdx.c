@@ -91,17 +91,16 @@ static void check_set_up(struct api *api)
 /* A vCPU of the caller's, with its CPUID. */
 static void initialized(struct api *api)
 {
-	struct {
-		struct gmi_kvm_cpuid2 head;
-		struct gmi_kvm_cpuid_entry2 entries[GT_COUNT(cpuid)];
-	} list = {.head.nent = GT_COUNT(cpuid)};
+	uint64_t room[(sizeof(struct gmi_kvm_cpuid2) + sizeof(cpuid)) / sizeof(uint64_t)] = {0};
+	struct gmi_kvm_cpuid2 *list = (struct gmi_kvm_cpuid2 *)room;
 
 	set_up(api);
 	MUST(init_vm(api) == 0);
 	api->fd = gt_create_vcpu(api->t, gmem_vm_fd(api->vm));
 	MUST(api->fd >= 0);
-	memcpy(list.entries, cpuid, sizeof(cpuid));
-	MUST(gt_ioctl(api->t, api->fd, GMI_KVM_SET_CPUID2, &list) == 0);
+	list->nent = GT_COUNT(cpuid);
+	memcpy(list->entries, cpuid, sizeof(cpuid));
+	MUST(gt_ioctl(api->t, api->fd, GMI_KVM_SET_CPUID2, list) == 0);
 }
 
 static int init_vcpu(struct api *api)

@@ -185,7 +185,7 @@ static void init_retries(struct gt *t)
 	EXPECT("with waits", td->fake.sleeps, 2);
 	EXPECT("counted", (int64_t)info_of(td).retries, 2);
 	EXPECT("state", info_of(td).state, GMEM_TDX_INITIALIZED);
-	EXPECT("attributes", (int64_t)td->fake.init.attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
+	EXPECT("attributes", (int64_t)td->fake.init_attributes, GMEM_TDX_ATTR_SEPT_VE_DISABLE);
 	td_close(td);
 }
 
@@ -313,7 +313,7 @@ static void cpuid_given(struct gt *t)
 	EXPECT("entries", td->fake.init_nent, 3);
 	EXPECT("the width of the list", info_of(td).gpa_width, 52);
 	EXPECT("masked", td->fake.init_cpuid[0].ebx, 0x220);
-	EXPECT("no padding", td->fake.init.cpuid.padding, 0);
+	EXPECT("no padding", td->fake.init_padding, 0);
 	td_close(td);
 }
 

@@ -79,7 +79,8 @@ static int init_vm(struct fake *fake, struct gmi_kvm_tdx_cmd *cmd)
 		cmd->hw_error = fake->init_status;
 		return error;
 	}
-	fake->init = *init;
+	fake->init_attributes = init->attributes;
+	fake->init_padding = init->cpuid.padding;
 	fake->init_nent = init->cpuid.nent;
 	memcpy(fake->init_cpuid, init->cpuid.entries,
 	       init->cpuid.nent * sizeof(init->cpuid.entries[0]));

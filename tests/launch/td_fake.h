@@ -42,7 +42,8 @@ struct fake {
 	uint32_t caps_enabled[8];
 	uint32_t caps_count;
 	uint32_t init_calls, finalize_calls, add_calls, sleeps;
-	struct gmi_kvm_tdx_init_vm init;
+	uint64_t init_attributes;
+	uint32_t init_padding;
 	struct gmi_kvm_cpuid_entry2 init_cpuid[GMI_KVM_MAX_CPUID_ENTRIES];
 	uint32_t init_nent;
 	uint64_t vcpu_rcx[8];
