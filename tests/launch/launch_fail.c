@@ -305,13 +305,14 @@ static void taken_up(struct gt *t)
 }
 
 /* Leaf 1 with TSC deadline, which the firmware clears, and one that it takes. */
-struct cpuid {
-	struct gmi_kvm_cpuid2 head;
+struct cpuid { /* struct gmi_kvm_cpuid2 with its entries */
+	uint32_t nent;
+	uint32_t padding;
 	struct gmi_kvm_cpuid_entry2 entries[3];
 };
 
 static const struct cpuid asked = {
-	.head.nent = 3,
+	.nent = 3,
 	.entries =
 		{
 			{.function = 1, .eax = 0xa00f11, .ecx = 1u << 24 | 1, .edx = 3},
