@@ -78,9 +78,10 @@ struct api_case {
 
 extern const struct api_case api_cases_ctx[], api_cases_vm[], api_cases_file[], api_cases_slot[],
 	api_cases_attr[], api_cases_prealloc[], api_cases_link[], api_cases_reboot[],
-	api_cases_snp[], api_cases_tdx[];
+	api_cases_handover[], api_cases_snp[], api_cases_tdx[];
 extern const size_t api_count_ctx, api_count_vm, api_count_file, api_count_slot, api_count_attr,
-	api_count_prealloc, api_count_link, api_count_reboot, api_count_snp, api_count_tdx;
+	api_count_prealloc, api_count_link, api_count_reboot, api_count_handover, api_count_snp,
+	api_count_tdx;
 
 /* All cases as tests of the harness, each with its struct api_case as data. */
 struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count);

@@ -249,7 +249,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 {
 	size_t count = api_count_ctx + api_count_vm + api_count_file + api_count_slot +
 		       api_count_attr + api_count_prealloc + api_count_link + api_count_reboot +
-		       api_count_snp + api_count_tdx,
+		       api_count_handover + api_count_snp + api_count_tdx,
 	       at = 0;
 	struct gt_test *tests = calloc(count, sizeof(*tests));
 
@@ -262,6 +262,7 @@ struct gt_test *api_list(void (*run)(struct gt *t), size_t *ret_count)
 	at = add(tests, at, api_cases_attr, api_count_attr, run);
 	at = add(tests, at, api_cases_prealloc, api_count_prealloc, run);
 	at = add(tests, at, api_cases_link, api_count_link, run);
+	at = add(tests, at, api_cases_handover, api_count_handover, run);
 	at = add(tests, at, api_cases_reboot, api_count_reboot, run);
 	at = add(tests, at, api_cases_snp, api_count_snp, run);
 	at = add(tests, at, api_cases_tdx, api_count_tdx, run);
