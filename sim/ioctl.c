@@ -46,9 +46,9 @@ static int device_ioctl(struct gmem_sim *sim, uint64_t request, uint64_t arg)
 }
 
 /* Before anything else: kvm_vm_ioctl() and kvm_vcpu_ioctl() compare mm and look at vm_dead. */
-static bool is_usable(const struct sim_vm *vm)
+static bool is_usable(const struct gmem_sim *sim, const struct sim_vm *vm)
 {
-	return vm->owner == getpid() && !vm->dead;
+	return vm->owner == gmi_sim_pid(sim) && !vm->dead;
 }
 
 static int vm_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t request, uint64_t arg)
@@ -58,7 +58,7 @@ static int vm_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t re
 	if (!object)
 		return -EIO;
 	vm = sim_container(object, struct sim_vm, object);
-	return is_usable(vm) ? gmi_sim_vm_ioctl(sim, vm, request, arg) : -EIO;
+	return is_usable(sim, vm) ? gmi_sim_vm_ioctl(sim, vm, request, arg) : -EIO;
 }
 
 static int vcpu_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t request,
@@ -69,7 +69,7 @@ static int vcpu_ioctl(struct gmem_sim *sim, struct sim_object *object, uint64_t 
 	if (!object)
 		return -EIO;
 	vcpu = sim_container(object, struct sim_vcpu, object);
-	if (!is_usable(vcpu->vm))
+	if (!is_usable(sim, vcpu->vm))
 		return -EIO;
 	if ((request >> 8 & 0xff) != KVMIO)
 		return -EINVAL;

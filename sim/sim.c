@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "sim_model.h"
@@ -165,6 +166,29 @@ static int check_opts(const struct gmem_sim_opts *opts)
 	return 0;
 }
 
+/* MADV_WIPEONFORK (Linux 4.14): a child finds a zero there. */
+static pid_t *make_pid_page(void)
+{
+	void *page =
+		mmap(NULL, SIM_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return NULL;
+	if (!madvise(page, SIM_PAGE, MADV_WIPEONFORK))
+		return page;
+	munmap(page, SIM_PAGE);
+	return NULL;
+}
+
+pid_t gmi_sim_pid(const struct gmem_sim *sim)
+{
+	if (!sim->pid)
+		return getpid();
+	if (!*sim->pid)
+		*sim->pid = getpid();
+	return *sim->pid;
+}
+
 static int init(struct gmem_sim *sim, const struct gmem_sim_opts *opts)
 {
 	struct gmem_sim_opts own = {0};
@@ -184,6 +208,7 @@ static int init(struct gmem_sim *sim, const struct gmem_sim_opts *opts)
 					     &sim->control_ino);
 	if (sim->control_fd < 0)
 		return sim->control_fd;
+	sim->pid = make_pid_page();
 	return 0;
 }
 
@@ -264,6 +289,8 @@ GMEM_API void gmem_sim_unref(struct gmem_sim *sim)
 	gmi_sim_rangemap_free(&sim->host_policy);
 	gmi_sim_rangemap_free(&sim->task_policy);
 	close(sim->control_fd);
+	if (sim->pid)
+		munmap(sim->pid, SIM_PAGE);
 	pthread_cond_destroy(&sim->idle);
 	pthread_mutex_destroy(&sim->lock);
 	free(sim);

@@ -182,6 +182,7 @@ struct gmem_sim {
 	uint64_t control_ino;
 	uint64_t random;
 	pid_t random_owner;
+	pid_t *pid; /* a page that a fork wipes; NULL where there is none */
 	size_t objects;
 	size_t inodes;
 	struct sim_inode *first_inode;
@@ -207,6 +208,9 @@ static inline bool sim_has(const struct gmem_sim *sim, uint32_t feature)
 {
 	return sim->profile->features & feature;
 }
+
+/* sim.c: this process, without a system call most of the time. With the lock. */
+pid_t gmi_sim_pid(const struct gmem_sim *sim);
 
 /* sim.c: the table of objects and their lifetime. */
 void gmi_sim_lock(struct gmem_sim *sim);
