@@ -8,6 +8,10 @@
 #define FILE_OPTS(...) (&(struct gmem_file_opts){.sz = sizeof(struct gmem_file_opts), __VA_ARGS__})
 #define SLOT_OPTS(...) (&(struct gmem_slot_opts){.sz = sizeof(struct gmem_slot_opts), __VA_ARGS__})
 
+#define LINK_OPTS(...) (&(struct gmem_link_opts){.sz = sizeof(struct gmem_link_opts), __VA_ARGS__})
+#define REPLACE_OPTS(...)                                                                          \
+	(&(struct gmem_replace_opts){.sz = sizeof(struct gmem_replace_opts), __VA_ARGS__})
+
 #define INFO(type) (&(struct type){.sz = sizeof(struct type)})
 
 #define TOP (UINT64_MAX - GT_PAGE + 1)
@@ -72,6 +76,16 @@ static int slot_adopt(struct api *a, uint64_t gpa, uint64_t size, struct gmem_sl
 	return gmem_slot_adopt(a->vm, gpa, size, opts, &slot);
 }
 
+static int link_file(struct api *a, const struct gmem_link_opts *opts)
+{
+	return gmem_file_link(a->other_vm, a->file, opts, &file);
+}
+
+static int replace(struct api *a, const struct gmem_replace_opts *opts)
+{
+	return gmem_vm_replace(a->vm, opts, &vm, NULL);
+}
+
 #define FREE (API_GPA + 64 * GT_PAGE)
 
 /* X(name, code, argument that the record names or NULL, the call) */
@@ -107,6 +121,57 @@ static int slot_adopt(struct api *a, uint64_t gpa, uint64_t size, struct gmem_sl
 	X(mechanism_unknown, -EINVAL, "capability",                                                \
 	  gmem_ctx_mechanism(a->ctx, 0, GMEM_CAPABILITY_COUNT, INFO(gmem_feature_info)))           \
 	X(mechanism_info, -EINVAL, "ret_info", gmem_ctx_mechanism(a->ctx, 0, 0, NULL))
+
+#define LINK_CASES(X)                                                                              \
+	X(link_dst, -EINVAL, "dst", gmem_file_link(NULL, a->file, NULL, &file))                    \
+	X(link_src, -EINVAL, "src", gmem_file_link(a->other_vm, NULL, NULL, &file))                \
+	X(link_ret, -EINVAL, "ret_file", gmem_file_link(a->other_vm, a->file, NULL, NULL))         \
+	X(link_denied, -EINVAL, "denied", link_file(a, LINK_OPTS(.denied = 16)))                   \
+	X(link_mechanism, -EINVAL, "mechanism", link_file(a, LINK_OPTS(.mechanism = 3)))           \
+	X(link_flags, -EINVAL, "file_flags",                                                       \
+	  link_file(a, LINK_OPTS(.file_flags = GMEM_FILE_MMAP)))                                   \
+	X(link_long, -E2BIG, "sz", link_file(a, longer(sizeof(struct gmem_link_opts))))            \
+	X(link_fd_dst, -EINVAL, "dst", gmem_file_link_fd(NULL, 0, NULL, &file))                    \
+	X(link_fd_fd, -EINVAL, "fd", gmem_file_link_fd(a->vm, -1, NULL, &file))                    \
+	X(link_fd_ret, -EINVAL, "ret_file", gmem_file_link_fd(a->vm, 0, NULL, NULL))               \
+	X(link_fd_denied, -EINVAL, "denied",                                                       \
+	  gmem_file_link_fd(a->vm, 0, LINK_OPTS(.denied = 16), &file))                             \
+	X(link_fd_flags, -EINVAL, "file_flags",                                                    \
+	  gmem_file_link_fd(a->vm, 0, LINK_OPTS(.file_flags = 4), &file))                          \
+	X(link_fd_alone, -EINVAL, "file_flags",                                                    \
+	  gmem_file_link_fd(a->vm, 0, LINK_OPTS(.file_flags = GMEM_FILE_INIT_SHARED), &file))      \
+	X(file_find_vm, -EINVAL, "vm", gmem_file_find(NULL, a->file, &file))                       \
+	X(file_find_like, -EINVAL, "like", gmem_file_find(a->vm, NULL, &file))                     \
+	X(file_find_ret, -EINVAL, "ret_file", gmem_file_find(a->vm, a->file, NULL))                \
+	X(donate_from, -EINVAL, "from", gmem_file_donate(NULL, a->file))                           \
+	X(donate_to, -EINVAL, "to", gmem_file_donate(a->file, NULL))                               \
+	X(donate_others, -EXDEV, NULL, gmem_file_donate(a->file, a->other_file))                   \
+	X(donate_itself, -EXDEV, NULL, gmem_file_donate(a->file, a->file))                         \
+	X(file_describe_null, -EINVAL, "file",                                                     \
+	  gmem_file_describe(NULL, INFO(gmem_file_description)))                                   \
+	X(file_describe_ret, -EINVAL, "ret_info", gmem_file_describe(a->file, NULL))               \
+	X(file_describe_long, -E2BIG, "sz",                                                        \
+	  gmem_file_describe(a->file, longer(sizeof(struct gmem_file_description))))               \
+	X(replace_old, -EINVAL, "old", gmem_vm_replace(NULL, NULL, &vm, NULL))                     \
+	X(replace_ret, -EINVAL, "ret_vm", gmem_vm_replace(a->vm, NULL, NULL, NULL))                \
+	X(replace_contents, -EINVAL, "contents", replace(a, REPLACE_OPTS(.contents = 4)))          \
+	X(replace_attributes, -EINVAL, "attributes", replace(a, REPLACE_OPTS(.attributes = 3)))    \
+	X(replace_mechanism, -EINVAL, "mechanism", replace(a, REPLACE_OPTS(.mechanism = 3)))       \
+	X(replace_padding, -EINVAL, "padding", replace(a, REPLACE_OPTS(.padding = 1)))             \
+	X(replace_itself, -EINVAL, "vm", replace(a, REPLACE_OPTS(.vm = a->vm)))                    \
+	X(replace_long, -E2BIG, "sz", replace(a, longer(sizeof(struct gmem_replace_opts))))        \
+	X(replace_info, -E2BIG, "sz",                                                              \
+	  gmem_vm_replace(a->vm, NULL, &vm, longer(sizeof(struct gmem_replace_info))))             \
+	X(prepare_old, -EINVAL, "old", gmem_vm_prepare(NULL, NULL, &vm, NULL))                     \
+	X(prepare_contents, -EINVAL, "contents",                                                   \
+	  gmem_vm_prepare(a->vm, REPLACE_OPTS(.contents = 4), &vm, NULL))                          \
+	X(unbind_all_null, -EINVAL, "vm", gmem_vm_unbind_all(NULL))                                \
+	X(move_dst, -EINVAL, "dst", gmem_vm_move_context(NULL, a->vm))                             \
+	X(move_src, -EINVAL, "src", gmem_vm_move_context(a->vm, NULL))                             \
+	X(move_itself, -EINVAL, "dst", gmem_vm_move_context(a->vm, a->vm))                         \
+	X(mirror_helper, -EINVAL, "helper", gmem_vm_mirror(NULL, a->vm))                           \
+	X(mirror_vm, -EINVAL, "vm", gmem_vm_mirror(a->vm, NULL))                                   \
+	X(mirror_itself, -EINVAL, "helper", gmem_vm_mirror(a->vm, a->vm))
 
 #define VM_CASES(X)                                                                                \
 	X(vm_create_null, -EINVAL, "ctx", gmem_vm_create(NULL, 0, NULL, &vm))                      \
@@ -478,6 +543,7 @@ static uint32_t taken_id(struct api *a)
 
 CTX_CASES(FUNCTION)
 VM_CASES(FUNCTION)
+LINK_CASES(FUNCTION)
 FILE_CASES(FUNCTION)
 SLOT_CASES(FUNCTION)
 ATTR_CASES(FUNCTION)
@@ -493,6 +559,7 @@ struct bad_case {
 
 static const struct bad_case ctx_cases[] = {CTX_CASES(ENTRY)};
 static const struct bad_case vm_cases[] = {VM_CASES(ENTRY)};
+static const struct bad_case link_cases[] = {LINK_CASES(ENTRY)};
 static const struct bad_case file_cases[] = {FILE_CASES(ENTRY)};
 static const struct bad_case slot_cases[] = {SLOT_CASES(ENTRY)};
 static const struct bad_case attr_cases[] = {ATTR_CASES(ENTRY)};
@@ -563,6 +630,11 @@ static void bad_vm(struct gt *t)
 	run(t, vm_cases, GT_COUNT(vm_cases));
 }
 
+static void bad_link(struct gt *t)
+{
+	run(t, link_cases, GT_COUNT(link_cases));
+}
+
 static void bad_file(struct gt *t)
 {
 	run(t, file_cases, GT_COUNT(file_cases));
@@ -581,7 +653,8 @@ static void bad_attr(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(bad_ctx), GT_TEST(bad_vm), GT_TEST(bad_file), GT_TEST(bad_slot), GT_TEST(bad_attr),
+	GT_TEST(bad_ctx),  GT_TEST(bad_vm),   GT_TEST(bad_link),
+	GT_TEST(bad_file), GT_TEST(bad_slot), GT_TEST(bad_attr),
 };
 
 GT_MAIN(tests)
