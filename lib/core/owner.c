@@ -56,8 +56,7 @@ static void put_text(struct gmem_file_description *info)
 		[GMEM_ORIGIN_CREATED] = "made for its VM",
 		[GMEM_ORIGIN_WRAPPED] = "taken over from the caller",
 		[GMEM_ORIGIN_LINKED] = "linked by KVM_LINK_GUEST_MEMFD",
-		[GMEM_ORIGIN_HVA_VIEW] = "a host-address view, which keeps the descriptor and the "
-					 "VM that it was made for",
+		[GMEM_ORIGIN_HVA_VIEW] = "a host-address view, which keeps its source and that VM",
 	};
 
 	snprintf(info->text, sizeof(info->text), "%s; %s's, one of %u files; denied: %s",
