@@ -316,7 +316,10 @@ static void from_shared_side(struct gt *t)
 		lt_add(&lt, 0, 16, GMEM_LAUNCH_NORMAL);
 		lt_bind(&lt);
 		MUST(gmem_slot_get_info(lt.slots[0], &slot) == 0);
-		REQUIRE(slot.hva, "memory of one backing");
+		if (!slot.hva) {
+			lt_close(&lt);
+			gt_skip("memory of one backing");
+		}
 		memcpy(slot.hva, lt.bytes, 16 * GT_PAGE);
 		lt_start(&lt, NULL);
 		step = lt_step(&lt, 0, 16, GMEM_LAUNCH_NORMAL);
