@@ -630,6 +630,78 @@ static void certificates(struct gt *t)
 	EXPECT("another exit", gmem_snp_certs_answer(&run, 0, 0), -EINVAL);
 }
 
+/* The guest asks, the VMM answers, the guest hears it. */
+static void asks_for_certificates(struct gt *t)
+{
+	static const struct gmem_sim_action script[] = {
+		{.op = GMEM_SIM_REPORT, .addr = LT_GPA + 2 * GT_PAGE, .value = 1},
+		{.op = GMEM_SIM_HALT},
+	};
+	GMEM_INIT(gmem_snp_opts, opts);
+	GMEM_INIT(gmem_snp_finish_opts, finish_opts);
+	GMEM_INIT(gmem_snp_certs, certs);
+	GMEM_INIT(gmem_sim_vcpu_info, info);
+	struct gmem_launch_step step;
+	void *run;
+	struct lt lt;
+	int vcpu;
+
+	lt_open(t, &lt);
+	lt_plan(&lt);
+	lt_add(&lt, 0, 4, GMEM_LAUNCH_NORMAL);
+	lt_bind(&lt);
+	opts.flags = GMEM_SNP_REQ_CERTS;
+	lt_start(&lt, &opts);
+	vcpu = gt_sev_add_vcpu(&lt.raw, 0, 0);
+	MUST(vcpu >= 0);
+	step = lt_step(&lt, 0, 1, GMEM_LAUNCH_NORMAL);
+	EXPECT("update", gmem_snp_update(lt.snp, &step, 1, NULL, NULL), 0);
+	finish_opts.vcpus = 1;
+	EXPECT("finish", gmem_snp_finish(lt.snp, &finish_opts), 0);
+	MUST(gmem_convert(lt.vm, LT_GPA + 2 * GT_PAGE, GT_PAGE, GMEM_SHARED, NULL, NULL) == 0);
+	MUST(gt_map(t, vcpu, 0, GT_PAGE, &run) == 0);
+	MUST(gmem_sim_vcpu_script(t->sim, vcpu, script, GT_COUNT(script)) == 0);
+	EXPECT("run", gt_ioctl_number(t, vcpu, GMI_KVM_RUN, 0), 0);
+	EXPECT("asks", gmem_snp_certs_get(run, 0, &certs), 1);
+	EXPECT("gpa", (int64_t)certs.gpa, (int64_t)LT_GPA + PAGES(2));
+	EXPECT("size", (int64_t)certs.size, PAGES(1));
+	EXPECT("answer", gmem_snp_certs_answer(run, GMEM_SNP_CERTS_TOO_SMALL, 2 * GT_PAGE + 1), 0);
+	EXPECT("run", gt_ioctl_number(t, vcpu, GMI_KVM_RUN, 0), 0);
+	EXPECT("another exit", gmem_snp_certs_get(run, 0, &certs), 0);
+	MUST(gmem_sim_vcpu_get_info(t->sim, vcpu, &info) == 0);
+	EXPECT("refused", info.hypercall_result, (int64_t)UINT64_C(0x100000000));
+	EXPECT("pages wanted", (int64_t)info.accumulator, 3);
+	gt_unmap(t, run, GT_PAGE);
+	lt_close(&lt);
+}
+
+/* A VM and a descriptor that stay the VMM's. */
+static void lent(struct gt *t)
+{
+	GMEM_INIT(gmem_snp_opts, opts);
+	struct gmem_sys_stat stat;
+	struct gt_sev raw;
+	struct gmem_vm *vm;
+	struct gmem_snp *snp;
+	struct lt lt;
+
+	lt_open(t, &lt);
+	lt_plan(&lt);
+	gt_sev_open(t, GMEM_VM_SNP, &raw);
+	MUST(gmem_vm_borrow(lt.ctx, raw.vm, GMEM_VM_SNP, NULL, &vm) == 0);
+	opts.flags = GMEM_SNP_SEV_FD;
+	opts.sev_fd = raw.sev;
+	EXPECT("create", gmem_snp_create(vm, &opts, &snp), 0);
+	EXPECT("init", gmem_snp_init(snp), 0);
+	EXPECT("start", gmem_snp_start(snp), 0);
+	gmem_snp_unref(snp);
+	gmem_vm_unref(vm);
+	EXPECT("still open", t->ops->fstat(t->user, raw.sev, &stat), 0);
+	EXPECT("still an SNP guest", gt_snp_finish(&raw), 0);
+	gt_sev_close(&raw);
+	lt_close(&lt);
+}
+
 static void platform(struct gt *t)
 {
 	GMEM_INIT(gmem_snp_platform, info);
@@ -675,6 +747,8 @@ static const struct gt_test tests[] = {
 	GT_TEST(firmware_closed),
 	GT_TEST(firmware_stays),
 	{"certificates", certificates, .flags = GT_NO_KERNEL},
+	GT_TEST(asks_for_certificates),
+	GT_TEST(lent),
 	GT_TEST(platform),
 };
 
