@@ -117,6 +117,8 @@ int gmi_sim_no_emulation(struct sim_vcpu *vcpu)
 static int fail_access(struct sim_vcpu *vcpu, const struct sim_target *target, uint64_t gpa,
 		       int error)
 {
+	if (error == -EAGAIN)
+		return CONTINUE;
 	vcpu->script->faulted = true;
 	if (!error) {
 		vcpu->run->exit_reason = GMI_KVM_EXIT_SHUTDOWN;
@@ -464,13 +466,13 @@ static int complete_io(struct sim_vcpu *vcpu)
 }
 
 /* Confidential guests understand three answers, and KVM refuses to pass on any other (7.3). */
-static int complete_hypercall(struct sim_vcpu *vcpu)
+static int complete_hypercall(const struct gmem_sim *sim, struct sim_vcpu *vcpu)
 {
 	uint64_t ret = vcpu->run->hypercall.ret;
 	bool is_strict =
 		vcpu->vm->type == GMI_KVM_X86_SNP_VM || vcpu->vm->type == GMI_KVM_X86_TDX_VM;
 
-	if (is_strict && ret && ret != EINVAL && ret != EAGAIN)
+	if (is_strict && !sim_has(sim, SIM_TDX_OLD) && ret && ret != EINVAL && ret != EAGAIN)
 		return -EINVAL;
 	vcpu->script->info.hypercall_result = (int64_t)ret;
 	return gmi_sim_next_action(vcpu->script);
@@ -488,7 +490,7 @@ int gmi_sim_complete(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	case PENDING_IO:
 		return complete_io(vcpu);
 	case PENDING_HYPERCALL:
-		return complete_hypercall(vcpu);
+		return complete_hypercall(sim, vcpu);
 	case PENDING_CERTS:
 		return gmi_sim_complete_certs(sim, vcpu);
 	case PENDING_TDVMCALL:

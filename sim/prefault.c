@@ -23,6 +23,13 @@ static int map_pending(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, ui
 	return gmi_sim_td_map(sim, vm, gpa, size);
 }
 
+/* Nothing is done: the next step asks again. */
+static int wait_for_module(const struct sim_vcpu *vcpu, int error, uint64_t *ret_done)
+{
+	*ret_done = 0;
+	return vcpu->vm->dead ? -EIO : error;
+}
+
 /* One step: as far as one kind of backing reaches. @ret_done also on failure. */
 static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint64_t size,
 		uint64_t *ret_done)
@@ -57,7 +64,7 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 		    gmi_sim_rmp_assign(target.inode, target.offset, *ret_done))
 			ret = -ENOMEM;
 		if (map_pending(sim, vcpu->vm, gpa, *ret_done, &target))
-			return -EIO;
+			return wait_for_module(vcpu, ret, ret_done);
 		break;
 	}
 	if (ret && ret != -EINTR)

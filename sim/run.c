@@ -55,13 +55,9 @@ static int halt(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 /* A guest that waits for another vCPU leaves the processor to it. */
 static void pass_time(struct gmem_sim *sim, const struct sim_vcpu *vcpu)
 {
-	const struct timespec moment = {.tv_nsec = 20000};
-
 	if (vcpu->script->at < vcpu->script->count &&
 	    vcpu->script->action[vcpu->script->at].op == GMEM_SIM_WAIT) {
-		gmi_sim_unlock(sim);
-		nanosleep(&moment, NULL);
-		gmi_sim_lock(sim);
+		gmi_sim_pause(sim);
 		return;
 	}
 	gmi_sim_yield(sim);

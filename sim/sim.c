@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim_model.h"
@@ -27,6 +28,16 @@ void gmi_sim_yield(struct gmem_sim *sim)
 	gmi_sim_unlock(sim);
 	if (atomic_load(&sim->waiters))
 		sched_yield();
+	gmi_sim_lock(sim);
+}
+
+/* The same where nobody else has anything to do: a moment without the lock, for those who wake up. */
+void gmi_sim_pause(struct gmem_sim *sim)
+{
+	const struct timespec moment = {.tv_nsec = 20000};
+
+	gmi_sim_unlock(sim);
+	nanosleep(&moment, NULL);
 	gmi_sim_lock(sim);
 }
 

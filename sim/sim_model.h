@@ -216,6 +216,7 @@ pid_t gmi_sim_pid(const struct gmem_sim *sim);
 void gmi_sim_lock(struct gmem_sim *sim);
 void gmi_sim_unlock(struct gmem_sim *sim);
 void gmi_sim_yield(struct gmem_sim *sim);
+void gmi_sim_pause(struct gmem_sim *sim);
 struct sim_object *gmi_sim_find(struct gmem_sim *sim, uint64_t id);
 void gmi_sim_insert(struct gmem_sim *sim, struct sim_object *object);
 void gmi_sim_remove(struct gmem_sim *sim, struct sim_object *object);

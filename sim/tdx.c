@@ -130,6 +130,20 @@ static int do_vcpu_op(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	}
 }
 
+/* With the vCPU's mutex, which the older kernels' callers hold already. */
+static int do_vcpu_op_inside(struct gmem_sim *sim, struct sim_vcpu *vcpu,
+			     const struct gmi_kvm_tdx_cmd *cmd)
+{
+	int ret;
+
+	if (vcpu->busy)
+		return do_vcpu_op(sim, vcpu, cmd);
+	gmi_sim_enter_vcpu(sim, vcpu);
+	ret = do_vcpu_op(sim, vcpu, cmd);
+	gmi_sim_leave_vcpu(sim, vcpu);
+	return ret;
+}
+
 /*
  * tdx_vcpu_unlocked_ioctl(). Before it, up to 6.18, the state was looked at first and only the
  * vCPU's own mutex taken.
@@ -148,7 +162,9 @@ int gmi_sim_tdx_vcpu_op(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t ar
 	if (ret)
 		return ret;
 	wait_for_vcpus(sim, vcpu->vm);
-	return gmi_sim_td_is_initialised(td) ? do_vcpu_op(sim, vcpu, &cmd) : -EINVAL;
+	if (!gmi_sim_td_is_initialised(td))
+		return -EINVAL;
+	return do_vcpu_op_inside(sim, vcpu, &cmd);
 }
 
 static uint64_t count_pages(const struct sim_td *td, enum sim_sept state)

@@ -15,6 +15,8 @@
 #define FATAL_REGISTERS 16
 #define FATAL_TEXT      64u
 
+/* UNVERIFIED on hardware: tdx.c of 7.3.4, read. The text of a fatal error is as GHCI has it. */
+
 /* The registers of x86 in KVM's order. */
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 

@@ -6,6 +6,8 @@
 #include "range.h"
 #include "sim_guest.h"
 
+#define AGAIN 1 /* the module is busy */
+
 /* A page on its way: kvm_gmem_populate() and tdx_gmem_post_populate(). */
 struct adding {
 	struct gmem_sim *sim;
@@ -115,13 +117,10 @@ static int add_page(struct adding *add)
 
 	if (sept_at(add))
 		return -EIO;
-	while ((status = gmi_sim_seamcall(add->sim, GMEM_SIM_TDH_MEM_PAGE_ADD))) {
-		if (!gmi_sim_seamcall_is_busy(status))
-			return kill_vm(add);
-		if (has_signal(add))
-			return -EINTR;
-	}
-	return put_page(add);
+	status = gmi_sim_seamcall(add->sim, GMEM_SIM_TDH_MEM_PAGE_ADD);
+	if (gmi_sim_seamcall_is_busy(status))
+		return AGAIN;
+	return status ? kill_vm(add) : put_page(add);
 }
 
 /* tdx_gmem_post_populate(): a failed extend leaves the page added and not counted. */
@@ -187,16 +186,36 @@ static int populate_old(struct adding *add)
 	return ret ? ret : measure_page(add);
 }
 
+static int try_one(struct adding *add)
+{
+	int ret = find_slot(add);
+
+	if (ret)
+		return ret;
+	return is_old(add) ? populate_old(add) : populate(add);
+}
+
+/* Between two tries others get in, who may send the signal; the kernel would keep them waiting. */
+static int wait_for_module(struct adding *add)
+{
+	gmi_sim_pause(add->sim);
+	if (add->vcpu->vm->dead)
+		return -EIO;
+	return has_signal(add) ? -EINTR : AGAIN;
+}
+
 static int add_one(struct adding *add)
 {
 	int ret;
 
 	if (has_signal(add) || gmi_sim_page_is_interrupted(add->sim))
 		return -EINTR;
-	ret = find_slot(add);
-	if (ret)
-		return ret;
-	return is_old(add) ? populate_old(add) : populate(add);
+	do {
+		ret = try_one(add);
+		if (ret == AGAIN)
+			ret = wait_for_module(add);
+	} while (ret == AGAIN);
+	return ret;
 }
 
 static bool is_private_range(const struct sim_td *td, uint64_t gpa, uint64_t size)

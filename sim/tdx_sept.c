@@ -12,6 +12,11 @@ static uint64_t min(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/*
+ * UNVERIFIED on hardware: tdx.c of 7.3.4, read; what TDG.MEM.PAGE.ACCEPT answers and that it zeroes is
+ * the module's interface.
+ */
+
 /* The pages leave the TD. What was in them is lost: they come back as pending pages. */
 void gmi_sim_td_unmap(struct sim_vm *vm, uint64_t gpa, uint64_t size)
 {
@@ -58,14 +63,18 @@ void gmi_sim_td_forget_file(struct gmem_sim *sim, const struct sim_inode *inode,
 	}
 }
 
-/* A busy module is asked again: tdx_handle_ept_violation(). */
+/*
+ * A busy module is asked again, until a signal comes: -EAGAIN has the caller do so
+ * (tdx_handle_ept_violation()).
+ */
 static int aug_page(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa)
 {
-	uint64_t status;
+	uint64_t status = gmi_sim_seamcall(sim, GMEM_SIM_TDH_MEM_PAGE_AUG);
 
-	do {
-		status = gmi_sim_seamcall(sim, GMEM_SIM_TDH_MEM_PAGE_AUG);
-	} while (gmi_sim_seamcall_is_busy(status));
+	if (gmi_sim_seamcall_is_busy(status)) {
+		gmi_sim_pause(sim);
+		return -EAGAIN;
+	}
 	if (status) {
 		vm->dead = true;
 		return -EIO;

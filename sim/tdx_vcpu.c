@@ -5,6 +5,7 @@
 
 #include "sim_model.h"
 
+/* UNVERIFIED on hardware: tdx.c of 7.3.4, read. */
 #define X2APIC (1u << 21)
 
 /* tdx_vcpu_create() */

@@ -814,6 +814,50 @@ struct finalizer {
 	int ret;
 };
 
+static void *interrupt_soon(void *arg)
+{
+	const struct gt_td *td = arg;
+
+	usleep(50000);
+	MUST(gmem_sim_interrupt(td->t->sim, td->vcpu) == 0);
+	return NULL;
+}
+
+/* A module that stays busy: only a signal ends it. */
+static void busy_for_ever(struct gt *t)
+{
+	struct gmi_kvm_tdx_init_mem_region region;
+	uint64_t gpa = PENDING, size = GT_PAGE;
+	pthread_t thread;
+	struct gt_td td;
+
+	gt_td_open(t, &td);
+	REQUIRE(!td.is_old, "this kernel hands EBUSY on");
+	gt_td_launch(&td, 0x809000);
+	refuse(&td, GMEM_SIM_TDH_MEM_PAGE_ADD, 1, UINT64_MAX, GMEM_SIM_TDX_OPERAND_BUSY);
+	region = region_at(&td, 0, 4);
+	MUST(pthread_create(&thread, NULL, interrupt_soon, &td) == 0);
+	SAME("PAGE.ADD", gt_td_add(&td, 0, &region), -EINTR);
+	SAME("1 page done", region.nr_pages, 3);
+	pthread_join(thread, NULL);
+	refuse(&td, GMEM_SIM_TDH_MEM_PAGE_ADD, 0, 0, 0);
+	gt_td_close(&td);
+
+	start(t, 0, &td);
+	refuse(&td, GMEM_SIM_TDH_MEM_PAGE_AUG, 0, UINT64_MAX, GMEM_SIM_TDX_OPERAND_BUSY);
+	SCRIPT(&td, {.op = GMEM_SIM_ACCEPT, .addr = PENDING, .size = GT_PAGE});
+	MUST(pthread_create(&thread, NULL, interrupt_soon, &td) == 0);
+	SAME("PAGE.AUG", run(&td), -EINTR);
+	pthread_join(thread, NULL);
+	MUST(pthread_create(&thread, NULL, interrupt_soon, &td) == 0);
+	SAME("PRE_FAULT", gt_pre_fault(t, td.vcpu, &gpa, &size), -EINTR);
+	SAME("PRE_FAULT", size, GT_PAGE);
+	pthread_join(thread, NULL);
+	refuse(&td, GMEM_SIM_TDH_MEM_PAGE_AUG, 0, 0, 0);
+	expect_end("goes on", &td);
+	gt_td_close(&td);
+}
+
 static void *finalize_soon(void *arg)
 {
 	struct finalizer *finalizer = arg;
@@ -907,6 +951,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(calls_with_exit),
 	GT_TEST(fatal_error),
 	GT_TEST(guard),
+	GT_TEST(busy_for_ever),
 	GT_TEST(without_source),
 	GT_TEST(bad_arguments),
 };
