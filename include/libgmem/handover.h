@@ -44,6 +44,11 @@
  * touched. What is not: whoever holds a descriptor of guest memory can use it. A peer that the
  * rule admits is trusted with the guest's shared memory. The manifest is neither secret nor signed.
  *
+ * With GMEM_HANDOVER_MOVE_CONTEXT the VM's descriptor goes along, and the target has the kernel move
+ * the memory's context, as gmem_vm_move_context() does, between COMMIT and ACK; the states of pages
+ * go with it. A layout that the kernel refuses makes the target give up, and the source owns on. Once
+ * it was moved the source's VM is dead, so a target that dies before its ACK leaves memory and no VM.
+ *
  * What does not go along: vCPUs, interrupt controllers and devices (the VMM puts their state into
  * blobs), listeners, and what gmem_discard_drain() has not given back yet: drain first.
  *
@@ -64,12 +69,14 @@ struct gmem_handover;
 /* The most bytes of a blob's name, without its end. */
 #define GMEM_HANDOVER_NAME_MAX 63u
 
-/* struct gmem_handover_opts.flags. One of the last four, or @check_peer, is needed. */
+/* struct gmem_handover_opts.flags. One of those about the peer, or @check_peer, is needed. */
 #define GMEM_HANDOVER_HOLD     (UINT32_C(1) << 0) /* stop before COMMIT, or before PREPARED */
 #define GMEM_HANDOVER_ANY_PEER (UINT32_C(1) << 1) /* whoever has the other end may be the peer */
 #define GMEM_HANDOVER_PEER_UID (UINT32_C(1) << 2) /* the peer's user must be @uid */
 #define GMEM_HANDOVER_PEER_GID (UINT32_C(1) << 3) /* the peer's group must be @gid */
 #define GMEM_HANDOVER_PEER_PID (UINT32_C(1) << 4) /* the peer must be process @pid */
+#define GMEM_HANDOVER_MOVE_CONTEXT                                                                 \
+	(UINT32_C(1) << 5) /* source: have the kernel move the context, see below */
 
 /**
  * struct gmem_handover_peer - who made the other end of the socket
@@ -131,7 +138,8 @@ struct gmem_handover_opts {
  *                socket is neither a stream nor of packets
  *   -E2BIG       a member that this build does not know is not zero
  *   -EPERM       the peer is not who it must be
- *   -EOPNOTSUPP  no unix socket, or the table of system calls has none of what this needs
+ *   -EOPNOTSUPP  no unix socket, or the table of system calls has none of what this needs; or this
+ *                kernel moves no context for this type of VM
  *   -ESTALE      the VM was handed over already
  *   -ENOMEM      out of memory
  *   other        what @check_peer answered

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "alloc.h"
+#include "context.h"
 #include "errinfo.h"
 #include "handover_job.h"
 #include "opts.h"
@@ -16,11 +17,12 @@
 	(GMEM_HANDOVER_ANY_PEER | GMEM_HANDOVER_PEER_UID | GMEM_HANDOVER_PEER_GID |                \
 	 GMEM_HANDOVER_PEER_PID)
 
+#define KNOWN_FLAGS (GMEM_HANDOVER_HOLD | GMEM_HANDOVER_MOVE_CONTEXT | PEER_RULES)
+
 static int check_opts(const struct gmem_handover_opts *opts)
 {
-	if (opts->flags & ~(GMEM_HANDOVER_HOLD | PEER_RULES))
-		return gmi_error_arg("flags", "unknown flags %#x",
-				     opts->flags & ~(GMEM_HANDOVER_HOLD | PEER_RULES));
+	if (opts->flags & ~KNOWN_FLAGS)
+		return gmi_error_arg("flags", "unknown flags %#x", opts->flags & ~KNOWN_FLAGS);
 	if (!(opts->flags & PEER_RULES) && !opts->check_peer)
 		return gmi_error_arg("flags", "no rule says who the peer may be");
 	if (opts->manifest_max > GMI_MANIFEST_SIZE_MAX)
@@ -150,6 +152,8 @@ int gmi_handover_begin_send(struct gmem_vm *vm, int socket, const struct gmem_ha
 		ret = gmi_error_arg("vm", "a VM to fill is the target's");
 	if (!ret)
 		ret = gmi_vm_check_kept(vm);
+	if (!ret && opts.flags & GMEM_HANDOVER_MOVE_CONTEXT)
+		ret = gmi_context_check_movable(vm);
 	if (!ret)
 		ret = begin(vm->ctx, socket, &opts, &h);
 	if (ret)
@@ -178,6 +182,8 @@ int gmi_handover_begin_recv(struct gmem_ctx *ctx, int socket, const struct gmem_
 	if (!ctx)
 		return gmi_error_arg("ctx", "a NULL pointer");
 	ret = read_opts(socket, in, ret_handover, &opts);
+	if (!ret && opts.flags & GMEM_HANDOVER_MOVE_CONTEXT)
+		ret = gmi_error_arg("flags", "GMEM_HANDOVER_MOVE_CONTEXT is the source's to say");
 	if (!ret && opts.vm && opts.vm->ctx != ctx)
 		ret = gmi_error(-EXDEV, "the VM to fill is of another context");
 	if (!ret)

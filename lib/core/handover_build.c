@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 
 #include "alloc.h"
+#include "context.h"
 #include "errinfo.h"
 #include "handover_job.h"
 #include "inode.h"
+#include "kvm_call.h"
+#include "uapi_kvm.h"
 
 static int fail_fd(uint32_t index, const char *what)
 {
@@ -60,7 +63,7 @@ static int check_vm(const struct gmem_handover *h)
 			vm->release, vm->mechanism, h->vm->attrs.mechanism);
 	if (h->vm->address_spaces < vm->address_spaces)
 		return gmi_error(-EXDEV, "the peer's VM has more address spaces");
-	return 0;
+	return h->manifest.has_context ? gmi_context_check_movable(h->vm) : 0;
 }
 
 static int find_vm(struct gmem_handover *h)
@@ -212,9 +215,11 @@ static int bind_slots(struct gmem_handover *h)
 	return ret;
 }
 
-static void close_fds(struct gmem_handover *h)
+static void close_fds(struct gmem_handover *h, bool keep_context)
 {
 	for (uint32_t i = 0; i < h->nr_fds; i++) {
+		if (keep_context && h->manifest.has_context && i == h->manifest.context_fd)
+			continue;
 		if (h->fds[i] >= 0)
 			gmi_ctx_close(h->ctx, h->fds[i]);
 		h->fds[i] = -1;
@@ -236,8 +241,24 @@ int gmi_handover_build(struct gmem_handover *h)
 	if (!ret)
 		ret = bind_slots(h);
 	if (!ret)
-		close_fds(h);
+		close_fds(h, true);
 	return ret;
+}
+
+/* What the kernel answers here it finds out before it changes anything, SEV guests apart. */
+int gmi_handover_move_context(struct gmem_handover *h)
+{
+	int ret;
+
+	if (!h->manifest.has_context)
+		return 0;
+	ret = gmi_kvm_enable_cap(&h->ctx->sys, h->vm->fd, GMI_KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM,
+				 (uint64_t)h->fds[h->manifest.context_fd]);
+	if (ret)
+		return gmi_vm_error(ret, "KVM_CAP_VM_MOVE_ENC_CONTEXT_FROM",
+				    "the context was not moved");
+	close_fds(h, false);
+	return 0;
 }
 
 /* A range that KVM does not let go of goes with its VM, or stays with the caller's. */
@@ -251,7 +272,7 @@ void gmi_handover_unbuild(struct gmem_handover *h)
 			gmi_file_put(h->files[h->file_count]);
 	}
 	h->slot_count = 0;
-	close_fds(h);
+	close_fds(h, false);
 	if (h->vm && h->opts.vm)
 		gmi_handover_reset_states(h);
 	if (h->vm)

@@ -44,6 +44,17 @@ struct gmi_handover_stamp gmi_handover_stamp_of(struct gmem_vm *vm)
 	return stamp;
 }
 
+static bool moves_context(const struct stock *stock)
+{
+	return stock->h->opts.flags & GMEM_HANDOVER_MOVE_CONTEXT;
+}
+
+/* The VM's own descriptor is the last. */
+static uint32_t count_fds(const struct stock *stock)
+{
+	return stock->file_count + stock->host_count + moves_context(stock);
+}
+
 static size_t count_slots(struct gmem_vm *vm)
 {
 	size_t count = 0;
@@ -175,7 +186,7 @@ static int walk(struct stock *stock)
 	gmi_vm_unlock(h->vm);
 	for (uint32_t i = 0; i < h->file_count && !ret; i++)
 		find_file(stock, h->files[i]);
-	if (!ret && stock->file_count + stock->host_count > GMI_MANIFEST_INODES_MAX)
+	if (!ret && count_fds(stock) > GMI_MANIFEST_INODES_MAX)
 		ret = gmi_error(-EOPNOTSUPP, "%u files are too many to hand over",
 				stock->file_count + stock->host_count);
 	return ret;
@@ -204,7 +215,7 @@ static void put_vm(struct stock *stock, struct gmi_manifest_writer *writer)
 		.type = vm->type,
 		.mechanism = vm->attrs.mechanism,
 		.address_spaces = vm->address_spaces,
-		.fds = stock->file_count + stock->host_count,
+		.fds = count_fds(stock),
 		.rfc = vm->ctx->rfc,
 	};
 
@@ -339,6 +350,8 @@ static int write_manifest(struct stock *stock)
 	put_inodes(stock, &writer);
 	put_slots(stock, &writer);
 	put_states(stock, &writer);
+	if (moves_context(stock))
+		gmi_manifest_put_context(&writer, count_fds(stock) - 1);
 	put_blobs(h, &writer);
 	return finish(&writer, &h->manifest_bytes);
 }
@@ -375,7 +388,7 @@ static void keep_files(struct stock *stock)
 static int list_fds(struct stock *stock)
 {
 	struct gmem_handover *h = stock->h;
-	uint32_t count = stock->file_count + stock->host_count;
+	uint32_t count = count_fds(stock);
 
 	h->fds = gmi_zalloc_array(&h->ctx->allocator, count ? count : 1, sizeof(*h->fds));
 	if (!h->fds)
@@ -385,6 +398,8 @@ static int list_fds(struct stock *stock)
 		h->fds[i] = stock->files[i]->fd;
 	for (uint32_t i = 0; i < stock->host_count; i++)
 		h->fds[stock->file_count + i] = stock->hosts[i].fd;
+	if (moves_context(stock))
+		h->fds[count - 1] = h->vm->fd;
 	return 0;
 }
 

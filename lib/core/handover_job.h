@@ -134,6 +134,9 @@ struct gmi_handover_stamp gmi_handover_stamp_of(struct gmem_vm *vm);
 int gmi_handover_build(struct gmem_handover *h);
 void gmi_handover_unbuild(struct gmem_handover *h);
 
+/* The last of it, after COMMIT, where the source asked for it. 0 or -errno with a record. */
+int gmi_handover_move_context(struct gmem_handover *h);
+
 /* handover_states.c: sets the states that the manifest tells, and takes them back. */
 int gmi_handover_set_states(struct gmem_handover *h);
 void gmi_handover_reset_states(struct gmem_handover *h);

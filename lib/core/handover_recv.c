@@ -180,6 +180,8 @@ static int take_commit(struct gmem_handover *h, const struct gmi_frame *frame)
 
 	if (!ret)
 		ret = read_late(h, get_u64(frame->body + 8), get_u64(frame->body + 16));
+	if (!ret)
+		ret = gmi_handover_move_context(h);
 	if (ret)
 		return ret;
 	gmi_handover_put_check(h, GMI_FRAME_ACK);

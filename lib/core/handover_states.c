@@ -63,7 +63,9 @@ static int set_vm(struct gmem_handover *h, const struct gmi_manifest_runs *runs)
 		return gmi_error_feature(GMEM_FEATURE_PRIVATE, "the VM has private memory, which "
 							       "this kernel does not have");
 	return set_runs(h, runs, attrs->map,
-			attrs->mechanism == GMI_CONVERT_VM ? set_kernel : set_map, GMEM_SHARED);
+			attrs->mechanism == GMI_CONVERT_VM && !h->manifest.has_context ? set_kernel
+										       : set_map,
+			GMEM_SHARED);
 }
 
 /* In place the kernel keeps the state with the pages; only what we know of it is told. */

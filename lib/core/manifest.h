@@ -52,6 +52,7 @@ enum gmi_record {
 	GMI_RECORD_SLOT = 5,
 	GMI_RECORD_RUNS = 6,
 	GMI_RECORD_BLOB = 7,
+	GMI_RECORD_CONTEXT = 8,
 	GMI_RECORD_COUNT
 };
 
@@ -138,6 +139,8 @@ struct gmi_manifest_blob {
 struct gmi_manifest {
 	const struct gmem_allocator *allocator;
 	bool has_vm;
+	bool has_context;    /* which is to be moved from the VM of ... */
+	uint32_t context_fd; /* ... this descriptor that comes along */
 	struct gmi_manifest_vm vm;
 	struct gmi_manifest_inode *inodes;
 	struct gmi_manifest_file *files;
@@ -198,6 +201,7 @@ void gmi_manifest_put_file(struct gmi_manifest_writer *writer,
 			   const struct gmi_manifest_file *file);
 void gmi_manifest_put_slot(struct gmi_manifest_writer *writer,
 			   const struct gmi_manifest_slot *slot);
+void gmi_manifest_put_context(struct gmi_manifest_writer *writer, uint32_t fd);
 void gmi_manifest_put_blob(struct gmi_manifest_writer *writer, const char *name, const void *data,
 			   uint64_t size);
 

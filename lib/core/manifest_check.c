@@ -214,13 +214,24 @@ static int check_blobs(const struct gmi_manifest *m)
 	return 0;
 }
 
+/* A descriptor behind those of the inodes. */
+static int check_context(const struct gmi_manifest *m)
+{
+	uint32_t first = m->inode_count ? m->inodes[m->inode_count - 1].fd + 1 : 0;
+
+	if (m->has_context && (m->context_fd < first || m->context_fd >= m->vm.fds))
+		return gmi_error(-EPROTO, "the manifest's context has no descriptor of its own");
+	return 0;
+}
+
 int gmi_manifest_check(const struct gmi_manifest *m)
 {
 	int ret = 0;
 
 	if (m->has_vm)
 		ret = check_vm(m);
-	else if (m->inode_count || m->file_count || m->slot_count || m->runs_count)
+	else if (m->inode_count || m->file_count || m->slot_count || m->runs_count ||
+		 m->has_context)
 		ret = gmi_error(-EPROTO, "the manifest is of no VM");
 	if (!ret)
 		ret = check_inodes(m);
@@ -230,5 +241,7 @@ int gmi_manifest_check(const struct gmi_manifest *m)
 		ret = check_slots(m);
 	if (!ret)
 		ret = check_all_runs(m);
+	if (!ret)
+		ret = check_context(m);
 	return ret ? ret : check_blobs(m);
 }

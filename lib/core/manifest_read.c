@@ -190,6 +190,15 @@ static int read_runs(struct gmi_manifest *m, const struct record *record)
 	return 0;
 }
 
+static int read_context(struct gmi_manifest *m, const struct record *record)
+{
+	if (m->has_context || get_u32(record->body + 4))
+		return fail(record, "comes twice, or has more in it than known");
+	m->has_context = true;
+	m->context_fd = get_u32(record->body);
+	return 0;
+}
+
 static int read_blob(struct gmi_manifest *m, const struct record *record)
 {
 	struct gmi_manifest_blob *blob = &m->blobs[m->blob_count];
@@ -217,6 +226,7 @@ static const struct {
 	[GMI_RECORD_SLOT] = {SLOT_SIZE, false, read_slot},
 	[GMI_RECORD_RUNS] = {RUNS_SIZE, true, read_runs},
 	[GMI_RECORD_BLOB] = {BLOB_SIZE, true, read_blob},
+	[GMI_RECORD_CONTEXT] = {CONTEXT_SIZE, false, read_context},
 };
 
 static bool is_known(const struct record *record)

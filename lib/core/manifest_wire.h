@@ -17,6 +17,8 @@
 #define RUNS_SIZE  24u
 #define BLOB_SIZE  72u
 
+#define CONTEXT_SIZE 8u
+
 static inline uint64_t get_number(const uint8_t *at, unsigned bytes)
 {
 	uint64_t number = 0;

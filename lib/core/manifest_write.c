@@ -153,6 +153,14 @@ void gmi_manifest_put_slot(struct gmi_manifest_writer *writer, const struct gmi_
 	put_u32(at + 56, slot->host);
 }
 
+void gmi_manifest_put_context(struct gmi_manifest_writer *writer, uint32_t fd)
+{
+	uint8_t *at = add_record(writer, GMI_RECORD_CONTEXT, GMI_RECORD_MANDATORY, CONTEXT_SIZE);
+
+	if (at)
+		put_u32(at, fd);
+}
+
 void gmi_manifest_put_blob(struct gmi_manifest_writer *writer, const char *name, const void *data,
 			   uint64_t size)
 {

@@ -63,6 +63,8 @@ static void write_all(const struct gmi_manifest *m, struct gmi_manifest_writer *
 		gmi_manifest_put_slot(writer, &m->slots[i]);
 	for (uint32_t i = 0; i < m->runs_count; i++)
 		put_runs(writer, &m->runs[i]);
+	if (m->has_context)
+		gmi_manifest_put_context(writer, m->context_fd);
 	for (uint32_t i = 0; i < m->blob_count; i++)
 		gmi_manifest_put_blob(writer, m->blobs[i].name, m->blobs[i].data, m->blobs[i].size);
 	must(gmi_manifest_end(writer) == 0);
@@ -76,6 +78,7 @@ static void compare(const struct gmi_manifest *a, const struct gmi_manifest *b)
 	must(a->inode_count == b->inode_count && a->file_count == b->file_count);
 	must(a->slot_count == b->slot_count && a->runs_count == b->runs_count);
 	must(a->blob_count == b->blob_count);
+	must(a->has_context == b->has_context && a->context_fd == b->context_fd);
 	for (uint32_t i = 0; i < a->inode_count; i++)
 		must(!memcmp(&a->inodes[i], &b->inodes[i], sizeof(a->inodes[i])));
 	for (uint32_t i = 0; i < a->slot_count; i++)

@@ -39,7 +39,7 @@ static void whole(struct gmi_manifest_writer *writer)
 	const struct gmi_manifest_vm vm = {.type = GMEM_VM_SW_PROTECTED,
 					   .mechanism = 1,
 					   .address_spaces = 1,
-					   .fds = 2,
+					   .fds = 3,
 					   .release = "7.3"};
 	const struct gmi_manifest_inode guest = {.fd = 0,
 						 .dev = 5,
@@ -71,6 +71,7 @@ static void whole(struct gmi_manifest_writer *writer)
 	gmi_manifest_put_slot(writer, &slot);
 	put_runs(writer, GMI_RUNS_VM, 0);
 	put_runs(writer, GMI_RUNS_INODE, 0);
+	gmi_manifest_put_context(writer, 2);
 	gmi_manifest_put_blob(writer, "vcpu0", "registers", 9);
 }
 

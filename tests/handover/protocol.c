@@ -335,6 +335,72 @@ static void private_bytes(struct gt *t)
 	ho_close(&ho);
 }
 
+/* The kernel moves the states, and the source's VM is dead then. */
+static void move_context(struct gt *t)
+{
+	GMEM_INIT(gmem_handover_opts, opts);
+	struct gmem_handover_opts target_opts;
+	struct gt_guest *guest;
+	int source, target;
+	struct gmem_vm *vm;
+	struct ho ho;
+
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	for (int type = 0; type < 2; type++) {
+		ho_open(&ho, t, HO_PRIVATE);
+		opts.flags = GMEM_HANDOVER_ANY_PEER;
+		target_opts = opts;
+		opts.flags |= GMEM_HANDOVER_MOVE_CONTEXT;
+		MUST(socketpair(AF_UNIX, (type ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0,
+				ho.sockets) == 0);
+		ho_begin(&ho, &opts, &target_opts);
+		ho_pump(&ho, &source, &target);
+		EXPECT("source", source, GMEM_HANDOVER_DONE);
+		EXPECT("target", target, GMEM_HANDOVER_DONE);
+		EXPECT("descriptors", ho_info(ho.target).fds, 4);
+		MUST(gmem_handover_take(ho.target, &vm) == 0);
+		ho_expect_same(&ho, vm);
+		EXPECT("the source's VM is dead", gt_create_vcpu(t, gmem_vm_fd(ho.vm)), -EIO);
+		guest = gt_guest_create(t, gmem_vm_fd(vm));
+		EXPECT("private", (int64_t)gt_guest_read(guest, HO_GPA).value, 0);
+		EXPECT("shared", (int64_t)gt_guest_read(guest, HO_GPA + GT_PAGE).value, 2);
+		gt_guest_destroy(guest);
+		ho_disconnect(&ho);
+		ho_release(vm);
+		gmem_vm_unbind_all(ho.vm);
+		ho.slots[0] = ho.slots[1] = NULL;
+		ho_close(&ho);
+	}
+}
+
+/* A layout that the kernel does not take: the source has a memslot that libgmem does not know. */
+static void move_refused(struct gt *t)
+{
+	GMEM_INIT(gmem_handover_opts, opts);
+	struct gmem_handover_opts target_opts;
+	int source, target;
+	struct ho ho;
+	void *addr;
+
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	ho_open(&ho, t, HO_PRIVATE);
+	addr = gt_anonymous(t, GT_PAGE);
+	MUST(gt_set_region(t, gmem_vm_fd(ho.vm), 900, 0, 0x1000, GT_PAGE, addr) == 0);
+	opts.flags = GMEM_HANDOVER_ANY_PEER;
+	target_opts = opts;
+	opts.flags |= GMEM_HANDOVER_MOVE_CONTEXT;
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ho.sockets) == 0);
+	ho_begin(&ho, &opts, &target_opts);
+	ho_pump(&ho, &source, &target);
+	EXPECT("source", source, -ECANCELED);
+	EXPECT("target", target, -EINVAL);
+	EXPECT("owner", ho_info(ho.source).owner, GMEM_HANDOVER_SELF);
+	MUST(gt_delete_slot(t, gmem_vm_fd(ho.vm), 900) == 0);
+	ho_expect_whole(&ho);
+	gt_unmap(t, addr, GT_PAGE);
+	ho_close(&ho);
+}
+
 /* Into a VM that the target has, which a failure leaves as it was. */
 static void fill_once(struct ho *ho, int type)
 {
@@ -486,10 +552,13 @@ static void refusals(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(hand_over), GT_TEST(hand_on),       GT_TEST(hold),
-	GT_TEST(peers),     GT_TEST(cancel),        GT_TEST(stall),
-	GT_TEST(fill_a_vm), GT_TEST(host_memory),   GT_TEST(unbound_file),
-	GT_TEST(refusals),  GT_TEST(private_bytes), GT_TEST(a_vm_that_changes),
+	GT_TEST(hand_over),     GT_TEST(hand_on),
+	GT_TEST(hold),          GT_TEST(peers),
+	GT_TEST(cancel),        GT_TEST(stall),
+	GT_TEST(fill_a_vm),     GT_TEST(host_memory),
+	GT_TEST(unbound_file),  GT_TEST(refusals),
+	GT_TEST(private_bytes), GT_TEST(move_context),
+	GT_TEST(move_refused),  GT_TEST(a_vm_that_changes),
 };
 
 GT_MAIN(tests)
