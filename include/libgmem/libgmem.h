@@ -14,8 +14,9 @@
  *   gmem_slot   a range of guest addresses bound to memory                                (slot.h)
  *
  * And beside them: a second VM on the same memory (link.h), a new VM object for a guest that reboots
- * (reboot.h), launches of confidential guests (launch.h, snp.h, tdx.h), memory that is ready ahead
- * (prealloc.h), plans for large pages (layout.h), the host's pools of huge pages (hugetlb.h).
+ * (reboot.h), another process that a VM goes on in (handover.h), launches of confidential guests
+ * (launch.h, snp.h, tdx.h), memory that is ready ahead (prealloc.h), plans for large pages
+ * (layout.h), the host's pools of huge pages (hugetlb.h).
  *
  * The pieces can be used one at a time: a VMM that keeps its own memslots borrows its VM to libgmem
  * and adopts the ranges that it has bound.
