@@ -7,6 +7,7 @@
 
 #define MESSAGES_MAX 64
 #define RANDOM_CUTS  1000
+#define SLOW_CUTS    40
 #define FOREVER      UINT64_MAX
 
 /* Passes on what the two sides say, up to a number of bytes, and then hangs up. */
@@ -218,6 +219,8 @@ static void bytes_once(struct ho *ho, int type)
 	struct score score = {0};
 	int cuts = type == SOCK_STREAM || ho->t->sim ? RANDOM_CUTS : 100;
 
+	if (ho_is_slow(ho->t))
+		cuts = SLOW_CUTS;
 	for (int i = 0; i < cuts; i++) {
 		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		at = (seed >> 33) % total;

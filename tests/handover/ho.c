@@ -12,6 +12,11 @@ static bool may_link(const struct gt *t)
 	return strcmp(t->kernel, "vm") == 0 || strcmp(t->kernel, "sim:rfc-link") == 0;
 }
 
+bool ho_is_slow(const struct gt *t)
+{
+	return strcmp(t->kernel, "vm") == 0;
+}
+
 struct gmem_ctx *ho_context(const struct gt *t)
 {
 	GMEM_INIT(gmem_ctx_opts, opts);

@@ -31,6 +31,9 @@ struct ho {
 	struct gmem_handover *source, *target;
 };
 
+/* An emulated machine, on which a hand-over takes a good part of a second. */
+bool ho_is_slow(const struct gt *t);
+
 /* False where this kernel cannot hand over such a VM. */
 bool ho_is_possible(const struct gt *t, enum ho_kind kind);
 

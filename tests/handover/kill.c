@@ -14,6 +14,7 @@
 
 #define STEPS_MAX    14
 #define RANDOM_KILLS 60
+#define SLOW_KILLS   5
 
 /* What a side last knew, seen also when it is dead. */
 struct side {
@@ -237,12 +238,15 @@ static void after_steps(const struct gt *t, enum ho_kind kind, struct sides *sid
 static void after_a_time(const struct gt *t, enum ho_kind kind, struct sides *sides, int type,
 			 bool at_target)
 {
-	for (int i = 0; i < RANDOM_KILLS; i++) {
+	bool is_slow = ho_is_slow(t);
+	long step = t->sim ? 60000 : is_slow ? 90000000 : 500000;
+
+	for (int i = 0; i < (is_slow ? SLOW_KILLS : RANDOM_KILLS); i++) {
 		struct kill how = {
 			.source_after = -1,
 			.target_after = -1,
 			.at_target = at_target,
-			.ns = 100000 + i * (t->sim ? 60000 : 500000),
+			.ns = 100000 + i * step,
 		};
 		bool two, lost;
 
