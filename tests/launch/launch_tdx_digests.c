@@ -240,9 +240,10 @@ static void busy_for_long(struct gt *t)
 {
 	GMEM_INIT(gmem_tdx_add_opts, add);
 	uint8_t *bytes;
-	struct td td = td_open(t, plan_by_hand(&bytes));
+	struct td td;
 
 	REQUIRE(!strncmp(t->profile, "v6", 2), "this kernel waits for the module itself");
+	td = td_open(t, plan_by_hand(&bytes));
 	add.attempts = 2;
 	MUST(gmem_sim_fail_seamcall(t->sim, GMEM_SIM_TDH_MEM_PAGE_ADD, 4, 3,
 				    GMEM_SIM_TDX_OPERAND_BUSY) == 0);
@@ -318,7 +319,11 @@ static void in_place(struct gt *t)
 	struct td td = td_open(t, plan_by_hand(&bytes));
 	size_t count;
 
-	REQUIRE(td_is_in_place(&td), "memory does not convert in place on this kernel");
+	if (!td_is_in_place(&td)) {
+		td_close(&td);
+		free(bytes);
+		gt_skip("memory does not convert in place on this kernel");
+	}
 	steps = gmem_plan_steps(td.plan, &count);
 	for (size_t i = 0; i < count; i++) {
 		GMEM_INIT(gmem_slot_info, slot);
