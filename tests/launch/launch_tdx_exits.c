@@ -231,6 +231,57 @@ static void others(struct gt *t)
 	EXPECT("NULL", gmem_tdx_exit_answer(NULL, 0), -EINVAL);
 }
 
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static bool is_sound(const struct gmem_tdx_exit *exit, const struct gmem_slot_info *slot)
+{
+	uint64_t at = (uint64_t)((uintptr_t)exit->hva - (uintptr_t)slot->hva);
+
+	for (size_t i = 0; exit->text[i]; i++)
+		if (i >= GMEM_TDX_TEXT_MAX || exit->text[i] < ' ' || exit->text[i] > '~')
+			return false;
+	return !exit->hva || (at < SIZE && exit->size <= SIZE - at && !exit->problem);
+}
+
+/* Whatever stands in kvm_run: no text that cannot be printed, no memory outside of the range. */
+static void hostile(struct gt *t)
+{
+	struct td *td = td_open();
+	struct gmi_kvm_run run;
+	uint64_t state = 0x9e3779b97f4a7c15, *words = (uint64_t *)&run.tdx;
+	GMEM_INIT(gmem_slot_info, slot);
+	uint64_t bad = 0, buffers = 0;
+
+	MUST(gmem_slot_get_info(td->slot, &slot) == 0);
+	for (size_t i = 0; i < 200000; i++) {
+		struct gmem_tdx_exit exit = {.sz = sizeof(exit)};
+
+		memset(&run, 0, sizeof(run));
+		for (size_t j = 0; j < 18; j++)
+			words[j] = next_random(&state) >> (next_random(&state) % 64);
+		run.exit_reason = i % 2 ? GMI_KVM_EXIT_TDX : GMI_KVM_EXIT_SYSTEM_EVENT;
+		if (i % 2) {
+			run.tdx.nr = 0x10000 + next_random(&state) % 6;
+			run.tdx.get_quote.gpa = GPA + (next_random(&state) % 20 << 12);
+			run.tdx.get_quote.size = next_random(&state) % 20 << 12;
+		} else {
+			run.system_event.type = GMI_KVM_SYSTEM_EVENT_TDX_FATAL;
+			run.system_event.ndata = 16;
+		}
+		bad += gmem_tdx_exit_read(td->vm, &run, 0, &exit) != 0 || !is_sound(&exit, &slot);
+		buffers += exit.hva != NULL;
+	}
+	EXPECT("unsound", (int64_t)bad, 0);
+	EXPECT("buffers were among them", buffers > 100, true);
+	td_close(td);
+}
+
 /* MapGPA: KVM takes 0, EAGAIN and EINVAL, as positive numbers; up to 6.18 any number but 0 is no. */
 static void map_gpa(struct gt *t)
 {
@@ -267,6 +318,7 @@ static const struct gt_test tests[] = {
 	{"last_words", last_words, .flags = GT_NO_KERNEL},
 	{"others", others, .flags = GT_NO_KERNEL},
 	{"map_gpa", map_gpa, .flags = GT_NO_KERNEL},
+	{"hostile", hostile, .flags = GT_NO_KERNEL},
 };
 
 GT_MAIN(tests)
