@@ -7,8 +7,8 @@
 #include "sim_model.h"
 
 /*
- * UNVERIFIED on hardware: arch/x86/kvm/vmx/tdx.c of 7.3.4, read. Where SIM_TDX_OLD is looked at, the
- * same file as of 3829d81b6958 (2025), which is what 6.16 to 6.18 should have.
+ * UNVERIFIED on hardware: arch/x86/kvm/vmx/tdx.c of 7.3.4, read. Where SIM_TDX_OLD is looked at,
+ * the same file as of 3829d81b6958 (2025), which is what 6.16 to 6.18 should have.
  */
 int gmi_sim_td_create(struct gmem_sim *sim, struct sim_vm *vm)
 {

@@ -213,7 +213,7 @@ int gmi_sim_do_tdvmcall(struct gmem_sim *sim, struct sim_vcpu *vcpu,
 	}
 }
 
-/* What the VMM wrote goes to the guest as it is: tdx_complete_get_td_vm_call_info() and _simple(). */
+/* What the VMM wrote goes to the guest as it is: tdx_complete_get_td_vm_call_info(), _simple(). */
 int gmi_sim_complete_tdvmcall(struct sim_vcpu *vcpu)
 {
 	const struct gmi_kvm_exit_tdx *tdx = &vcpu->run->tdx;

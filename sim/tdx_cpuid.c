@@ -23,8 +23,8 @@ struct leaf {
 };
 
 /*
- * UNVERIFIED: which leaves and bits a module lets one choose differs between modules and is asked of
- * it at run time. These are of the same kind: leaves with and without sub-leaves, one function with
+ * UNVERIFIED: which leaves and bits a module lets one choose differs between modules and is asked
+ * of it at run time. These are of the same kind: leaves with and without sub-leaves, one function with
  * several of them, and the bits that KVM takes out again.
  */
 static const struct leaf configurable[] = {

@@ -13,8 +13,8 @@ static uint64_t min(uint64_t a, uint64_t b)
 }
 
 /*
- * UNVERIFIED on hardware: tdx.c of 7.3.4, read; what TDG.MEM.PAGE.ACCEPT answers and that it zeroes is
- * the module's interface.
+ * UNVERIFIED on hardware: tdx.c of 7.3.4, read; what TDG.MEM.PAGE.ACCEPT answers and that it zeroes
+ * is the module's interface.
  */
 
 /* The pages leave the TD. What was in them is lost: they come back as pending pages. */
@@ -145,8 +145,8 @@ static int make_fresh(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, uin
 }
 
 /*
- * TDG.MEM.PAGE.ACCEPT of pages in one state; they read as zeroes then. 1 where they were the guest's
- * already, with @ret_size bytes done in either case.
+ * TDG.MEM.PAGE.ACCEPT of pages in one state; they read as zeroes then. 1 where they were the
+ * guest's already, with @ret_size bytes done in either case.
  */
 int gmi_sim_td_accept(struct gmem_sim *sim, struct sim_vm *vm, uint64_t gpa, uint64_t size,
 		      const struct sim_target *target, uint64_t *ret_size)

@@ -22,7 +22,7 @@
 
 #define SUPPORTED_XFAM (XFAM_FIXED1 | XFAM_AVX | XFAM_AVX512 | XFAM_CET | XFAM_AMX)
 
-/* UNVERIFIED: numbers of operands in the low half of the status, as the module's source has them. */
+/* UNVERIFIED: numbers of operands in the low half of the status, as in the module's source. */
 #define OPERAND_XFAM          65
 #define OPERAND_CPUID_CONFIG  69
 #define OPERAND_TSC_FREQUENCY 70

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* TDs: what each command of KVM_MEMORY_ENCRYPT_OP refuses, in the kernel's order, and what it leaves. */
+/* TDs: what KVM_MEMORY_ENCRYPT_OP refuses, in the kernel's order, and what it leaves. */
 #include "contract.h"
 #include "gt_tdx.h"
 
 /*
- * Rows are those of the table of errors for TDX in Linux 7.3.4. "old" is what the kernels up to 6.18
- * do otherwise.
+ * Rows are those of the table of errors for TDX in Linux 7.3.4. "old" is what the kernels up to
+ * 6.18 do otherwise.
  */
 #define SHARED_BIT (UINT64_C(1) << 47)
 #define MEASURE    GMI_KVM_TDX_MEASURE_MEMORY_REGION

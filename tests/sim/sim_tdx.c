@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The TDX module's model: its MRTD is the one that the plan promises; what guests and tests can do. */
+/* The TDX module's model: its MRTD is what the plan promises; what guests and tests can do. */
 #include <libgmem/measure.h>
 #include <libgmem/sim.h>
 #include <pthread.h>
@@ -402,8 +402,8 @@ static void contention(struct gt *t)
 }
 
 /*
- * Up to 6.18: EBUSY; then the page counts as prepared and as mapped, and only a hole in the file undoes
- * that. Other failures leave the VM alive.
+ * Up to 6.18: EBUSY; then the page counts as prepared and as mapped, and only a hole in the file
+ * undoes that. Other failures leave the VM alive.
  */
 static void contention_old(struct gt *t)
 {
