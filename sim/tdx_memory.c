@@ -152,9 +152,9 @@ static int populate(struct adding *add)
 /*
  * Up to 6.18: the page is mapped in KVM's own tables first, by a fault that marks it as prepared,
  * and added then. A busy module is the caller's business; but a second call finds the page
- * prepared, EEXIST, and FINALIZE_VM finds one that was mapped and not added, EINVAL. Punching the page undoes
- * both. UNVERIFIED: tdx_gmem_post_populate() of 3829d81b6958, kvm_gmem_populate() and
- * kvm_gmem_prepare_folio() of 0f94e51b5320, read.
+ * prepared, EEXIST, and FINALIZE_VM finds one that was mapped and not added, EINVAL. Punching
+ * the page undoes both. UNVERIFIED: tdx_gmem_post_populate() of 3829d81b6958, kvm_gmem_populate()
+ * and kvm_gmem_prepare_folio() of 0f94e51b5320, read.
  */
 static int add_page_old(struct adding *add)
 {
