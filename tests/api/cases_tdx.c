@@ -19,6 +19,7 @@ static const struct gmem_tdx_cpuid_opts cpuid_opts = {
 
 static const struct gmem_tdx_init_opts init_opts = {
 	.sz = sizeof(init_opts),
+	.attempts = 3, /* a sweep has the module busy for ever, often */
 	.cpuid = &cpuid_opts,
 };
 
@@ -164,6 +165,7 @@ static int add(struct api *api)
 
 	fill_steps(api, steps);
 	opts.start = api->done;
+	opts.attempts = 3;
 	opts.slice = GT_PAGE;
 	return gmem_tdx_add(api->tdx, steps, ALL_PAGES, &opts, &api->done);
 }
@@ -196,9 +198,12 @@ static void unlaunched(struct api *api)
 static int launch(struct api *api)
 {
 	struct gmem_launch_step steps[ALL_PAGES];
+	GMEM_INIT(gmem_tdx_add_opts, add_opts);
 	GMEM_INIT(gmem_tdx_launch_opts, opts);
 
 	fill_steps(api, steps);
+	add_opts.attempts = 3;
+	opts.add = &add_opts;
 	opts.vcpus = 2;
 	opts.init = &init_opts;
 	return gmem_tdx_launch(api->tdx, steps, ALL_PAGES, &opts);
