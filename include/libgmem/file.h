@@ -197,7 +197,8 @@ int gmem_file_get_info(struct gmem_file *file, struct gmem_file_info *ret_info);
  * @size:     bytes, a multiple of GMEM_PAGE_SIZE, inside the file
  * @ret_addr: (out) the mapping; release with gmem_file_unmap()
  *
- * Touching a page that is private raises SIGBUS. A mapping keeps the file's memory, and its VM in
+ * A file that was linked without GMEM_RIGHT_WRITE is mapped readable alone. Touching a page that is
+ * private raises SIGBUS. A mapping keeps the file's memory, and its VM in
  * the kernel, alive.
  *
  * Threads: safe.

@@ -26,8 +26,8 @@ extern "C" {
 /**
  * enum gmem_contents - what the new guest finds in its memory
  *
- * Concerns ranges bound from files. Ranges of host memory alone and read-only ones are the VMM's, such
- * as firmware: they are bound again and stay as they are.
+ * Concerns ranges bound from files. Ranges of host memory alone and read-only ones are the VMM's,
+ * such as firmware: they are bound again and stay as they are.
  */
 enum gmem_contents {
 	GMEM_CONTENTS_KEEP = 0,  /* all that the old one left */
@@ -53,7 +53,8 @@ enum gmem_attributes {
  * @mechanism:     enum gmem_link_mechanism
  * @padding:       0
  * @vm:            the new VM where the caller has made it, of the old one's type, with nothing
- *                 converted and nothing bound, or what gmem_vm_prepare() bound; NULL has one made with the old one's memslot ids
+ *                 converted and nothing bound, or what gmem_vm_prepare() bound; NULL
+ *                 has one made with the old one's memslot ids
  * @parallel:      for GMEM_CONTENTS_ZERO: calls @work with @job on as many threads as it likes, and
  *                 returns once all those calls have. Not 0 ends the replacement with it. NULL is the
  *                 calling thread alone.

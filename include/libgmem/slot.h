@@ -15,6 +15,9 @@
  *   any other file                                      nothing; KVM's own accesses become MMIO
  *                                                       exits
  *
+ * A host-address view (link.h) is bound as host memory: for KVM it is no file, so that it may be
+ * read-only or logged, and has no private pages. libgmem maps it.
+ *
  * A caller who gives @hva for a range of the second kind gives a mapping of the same file at the
  * same offset. With other memory there KVM's own reads and writes (emulated instructions, clocks)
  * silently go astray.
@@ -30,8 +33,8 @@ extern "C" {
 
 /* flags of struct gmem_slot_opts and struct gmem_slot_info */
 #define GMEM_SLOT_ID        (UINT32_C(1) << 0) /* @slot_id is the caller's choice */
-#define GMEM_SLOT_READONLY  (UINT32_C(1) << 1) /* guest writes exit; only without a file */
-#define GMEM_SLOT_LOG_DIRTY (UINT32_C(1) << 2) /* log written pages; only without a file */
+#define GMEM_SLOT_READONLY  (UINT32_C(1) << 1) /* guest writes exit; of files only views */
+#define GMEM_SLOT_LOG_DIRTY (UINT32_C(1) << 2) /* log written pages; of files only views */
 #define GMEM_SLOT_NO_HVA    (UINT32_C(1) << 3) /* make no mapping and no shared backing */
 #define GMEM_SLOT_ADOPTED   (UINT32_C(1) << 4) /* (out) bound by the caller, not by libgmem */
 #define GMEM_SLOT_OWN_HVA   (UINT32_C(1) << 5) /* (out) the host mapping is libgmem's */

@@ -5,7 +5,8 @@
  * A gmem_vm is libgmem's record of one VM descriptor (one struct kvm of the kernel): its type, its
  * files and its memslots. The descriptor may be made here, taken over, or stay the caller's.
  *
- * References: a file holds its VM, a bound range holds its file and its VM. Handles may be released
+ * References: a file holds its VM, a bound range holds its file and its VM, a host-address view
+ * (link.h) the file that it views, a mirror (reboot.h) the VM that it helps. Handles may be released
  * in any order; the kernel's objects go in the right one. The VM descriptor is closed when the
  * caller's reference and all files and bound ranges are gone. In the kernel, too, a guest_memfd
  * file keeps its VM alive until it is closed and unmapped.

@@ -45,7 +45,7 @@ int gmi_attrs_init(struct gmi_attrs *attrs, const struct gmem_allocator *allocat
 		   enum gmi_mechanism mechanism);
 void gmi_attrs_clear(struct gmi_attrs *attrs);
 
-/* Exchanges what is kept by guest address of two VMs with one mechanism: all stays reserved for it. */
+/* Exchanges what two VMs with one mechanism keep by guest address. */
 void gmi_attrs_swap(struct gmi_attrs *a, struct gmi_attrs *b);
 
 /* A range that lies in one bound range, or in a gap between them (@slot is NULL). */
@@ -80,7 +80,8 @@ int gmi_attr_check_state(uint32_t to);
 /* What was asked for of unbound pages in place is not a wish any more: it is so, or void. */
 void gmi_attr_forget_wishes(struct gmem_vm *vm, uint64_t gpa, uint64_t size);
 
-/* Asks of @to, where nothing is bound yet, what was asked of @from. In place. 0 or -ENOMEM, with a record. */
+/* Asks of @to, where nothing is bound there, what was asked of @from, in place. 0 or -ENOMEM with a
+ * record. */
 int gmi_attr_copy_wishes(struct gmem_vm *to, struct gmem_vm *from, uint64_t gpa, uint64_t size);
 
 /* Whether a valid range could convert as far as bindings go, now. 0 or -errno with a record. */

@@ -32,7 +32,7 @@ struct gmem_slot {
 	struct gmem_slot *next_stuck;
 };
 
-/* Whether the kernel knows the range as one of guest_memfd: not so where a file is there by address. */
+/* Whether the kernel knows the range as one of guest_memfd: not so where it is a view. */
 static inline bool gmi_slot_has_gmem(const struct gmem_slot *slot)
 {
 	return slot->file && !gmi_file_is_view(slot->file);
@@ -50,7 +50,8 @@ int gmi_slot_delete_memslots(struct gmem_slot *slot);
 /* Deletes what it can, without a record. */
 void gmi_slot_drop_memslots(struct gmem_slot *slot);
 
-/* backing.c: @hva of a range whose caller gave none; first the memory for it. 0 or -errno with a record. */
+/* backing.c: @hva of a range whose caller gave none; first the memory for it. 0 or -errno with a
+ * record. */
 int gmi_backing_prepare(struct gmem_slot *slot, uint32_t wish);
 int gmi_backing_make(struct gmem_slot *slot, uint32_t wish);
 void gmi_backing_free(struct gmem_slot *slot);

@@ -50,8 +50,8 @@ int gmi_inode_join(struct gmem_file *file, enum gmi_inode_role role);
 int gmi_inode_know(struct gmem_file *file);
 
 /*
- * -EBUSY where @vm has a file of the inode, which would make the kernel answer with a bare EINVAL. 0 or
- * -errno with a record.
+ * -EBUSY where @vm has a file of the inode, which would make the kernel answer with a bare EINVAL.
+ * 0 or -errno with a record.
  */
 int gmi_inode_check_free(struct gmem_vm *vm, uint64_t dev, uint64_t ino);
 

@@ -226,7 +226,7 @@ static int convert_run(struct replace *job, uint64_t gpa, uint64_t size)
 	return gmem_convert(job->vm, gpa, size, GMEM_PRIVATE, &opts, NULL);
 }
 
-/* By guest address: per VM the state, in place what unbound pages shall be; that is the inode's else. */
+/* By guest address: per VM the state, in place what unbound pages shall be. */
 static int carry(struct replace *job)
 {
 	const struct gmi_attrs *attrs = &job->old->attrs;

@@ -6,9 +6,9 @@
 #include "core_slot.h"
 
 /*
- * Tell the listeners of all other VMs on @file's inode that a range of offsets, as far as it is shared
- * there, is mapped or to be unmapped. Where one refuses, those told before are told the opposite, and
- * its answer is returned; @ret_part is then what it refused. No record.
+ * Tell the listeners of all other VMs on @file's inode that a range of offsets, as far as it is
+ * shared there, is mapped or to be unmapped. Where one refuses, those told before are told the
+ * opposite, and its answer is returned; @ret_part is then what it refused. No record.
  */
 int gmi_views_map(struct gmem_file *file, struct gmem_range offsets, struct gmi_part *ret_part);
 int gmi_views_unmap(struct gmem_file *file, struct gmem_range offsets, struct gmi_part *ret_part);

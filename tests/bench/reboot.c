@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A new VM object on the memory of an old one: what it costs by size, and what making all anew costs. */
+/* A new VM object on the memory of an old one: what it costs by size, and what all anew costs. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
