@@ -56,9 +56,14 @@ static void set_defaults(struct addition *add)
 	add->done = add->opts.start;
 }
 
+static bool needs_zeroes(const struct gmem_launch_step *step)
+{
+	return step->type != GMEM_LAUNCH_AUG && !gmi_tdx_has_contents(step);
+}
+
 /*
- * Reading faults give the kernel's one page of zeroes. As large as a slice may be; a step is not
- * read but once, so that all share it.
+ * Reading faults give the kernel's one page of zeroes. As large as a slice may be: KVM only reads,
+ * so that all slices share it.
  */
 static int map_zeroes(struct addition *add)
 {
@@ -66,7 +71,7 @@ static int map_zeroes(struct addition *add)
 	int ret;
 
 	for (size_t i = 0; i < add->count; i++)
-		if (!gmi_tdx_has_contents(&add->steps[i]) && add->steps[i].size > size)
+		if (needs_zeroes(&add->steps[i]) && add->steps[i].size > size)
 			size = add->steps[i].size;
 	if (!size)
 		return 0;
