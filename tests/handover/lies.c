@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A peer that lies: wrong descriptors, wrong numbers, half of it, too much of it, the same again. */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "crc64.h"
@@ -248,6 +249,46 @@ static void swapped(struct gt *t)
 	ho_each(t, swapped_once);
 }
 
+/* A backing that cannot be written, and a context that is none. */
+static void wrong_kind(struct gt *t, bool of_context)
+{
+	GMEM_INIT(gmem_handover_opts, opts);
+	struct gmem_handover_opts target_opts;
+	char path[64];
+	int source, target, fd;
+	struct ho ho;
+
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	ho_open(&ho, t, HO_PRIVATE);
+	opts.flags = GMEM_HANDOVER_ANY_PEER;
+	target_opts = opts;
+	opts.flags |= of_context ? GMEM_HANDOVER_MOVE_CONTEXT : 0;
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ho.sockets) == 0);
+	ho_begin(&ho, &opts, &target_opts);
+	MUST(gmi_handover_send_move(ho.source) == 1);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ho.source->fds[1]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	MUST(fd >= 0);
+	ho.source->fds[of_context ? ho.source->nr_fds - 1 : 1] = fd;
+	ho_pump(&ho, &source, &target);
+	EXPECT("target", target, of_context ? -EBADF : -EACCES);
+	EXPECT("source", source, -ECANCELED);
+	EXPECT("owner", ho_info(ho.source).owner, GMEM_HANDOVER_SELF);
+	close(fd);
+	ho_expect_whole(&ho);
+	ho_close(&ho);
+}
+
+static void read_only_backing(struct gt *t)
+{
+	wrong_kind(t, false);
+}
+
+static void no_context(struct gt *t)
+{
+	wrong_kind(t, true);
+}
+
 /* What a target says to a source at a wrong time, or about something else. */
 static void say(struct ho *ho, uint32_t frame, uint64_t check)
 {
@@ -371,7 +412,8 @@ static void noise(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(sources), GT_TEST(swapped), GT_TEST(targets), GT_TEST(replay), GT_TEST(noise),
+	GT_TEST(sources),           GT_TEST(swapped),    GT_TEST(targets), GT_TEST(replay),
+	GT_TEST(read_only_backing), GT_TEST(no_context), GT_TEST(noise),
 };
 
 GT_MAIN(tests)
