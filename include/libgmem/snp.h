@@ -261,8 +261,8 @@ int gmem_snp_cpuid_build(const void *kvm_cpuid, uint32_t flags, void *ret_table)
  * @flags:         GMEM_SNP_IN_PLACE, where memory converts in place (queued for 7.4): the caller has
  *                 written the contents of normal and unmeasured steps to the shared memory there; the
  *                 sources that the steps name are not looked at
- * @discard:       enum gmem_discard: what becomes of the shared side of the steps' memory, once they
- *                 are in. A source may lie there.
+ * @discard:       enum gmem_discard: what becomes of the shared side of the steps' memory, once all of
+ *                 them are in. Until then it is kept, for sources may lie there.
  * @batch:         the most bytes that one kernel call puts in, a multiple of GMEM_PAGE_SIZE; 0 is 256
  *                 KiB. KVM holds locks of the VM for its time.
  * @skip:          bytes of the steps, counted from the first, that are in already: the @ret_done of a

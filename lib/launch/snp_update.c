@@ -81,13 +81,20 @@ static int put_tables(struct gmi_snp_fill *fill, const struct gmi_step_run *run)
 	return ret;
 }
 
-/* Notes what went in, and gives the shared side of it back: no source is needed there any more. */
-static void settle(struct gmi_snp_fill *fill, const struct gmi_step_run *run, uint64_t done)
+static void note(struct gmi_snp_fill *fill, const struct gmi_step_run *run, uint64_t done)
 {
-	if (!done)
-		return;
-	gmi_rangemap_insert(&fill->snp->pages, (struct gmem_range){run->gpa, done}, NULL);
-	gmi_step_settle(fill->snp->vm, run->gpa, done, fill->opts->discard);
+	if (done)
+		gmi_rangemap_insert(&fill->snp->pages, (struct gmem_range){run->gpa, done}, NULL);
+}
+
+/* Gives back the shared side of all steps, once none of them can have its source there any more. */
+static void settle(const struct gmi_snp_fill *fill, const struct gmem_launch_step *steps,
+		   size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (gmi_snp_is_memory(&steps[i]))
+			gmi_step_settle(fill->snp->vm, steps[i].gpa, steps[i].size,
+					fill->opts->discard);
 }
 
 static int put_run(struct gmi_snp_fill *fill, const struct gmem_launch_step *steps,
@@ -102,7 +109,7 @@ static int put_run(struct gmi_snp_fill *fill, const struct gmem_launch_step *ste
 		ret = put_tables(fill, run);
 	else
 		ret = put_contents(fill, steps, run);
-	settle(fill, run, fill->done - before);
+	note(fill, run, fill->done - before);
 	return ret;
 }
 
@@ -158,9 +165,11 @@ static int put_checked(struct gmi_snp_fill *fill, const struct gmi_snp_check *ch
 	ret = put_all(fill, check->steps, check->count);
 	gmi_ctx_munmap(snp->vm->ctx, fill->zeroes, fill->batch + GMEM_SNP_CPUID_SIZE);
 	note_rest(fill, was_pending);
-	if (!ret)
-		snp->vmsas += check->vmsas;
-	return ret;
+	if (ret)
+		return ret;
+	settle(fill, check->steps, check->count);
+	snp->vmsas += check->vmsas;
+	return 0;
 }
 
 static int update(struct gmem_snp *snp, const struct gmem_launch_step *steps, size_t count,

@@ -336,6 +336,36 @@ static void from_shared_side(struct gt *t)
 	}
 }
 
+/* The second step's contents lie in the shared side of the first step's memory. */
+static void from_another_step(struct gt *t)
+{
+	GMEM_INIT(gmem_slot_info, slot);
+	GMEM_INIT(gmem_attr_info, attr);
+	struct gmem_launch_step steps[2];
+	struct lt lt;
+
+	lt_open(t, &lt);
+	lt_plan(&lt);
+	lt_add(&lt, 0, 8, GMEM_LAUNCH_ZERO);
+	lt_add(&lt, 8, 8, GMEM_LAUNCH_NORMAL);
+	lt_bind(&lt);
+	MUST(gmem_slot_get_info(lt.slots[0], &slot) == 0);
+	if (!slot.hva) {
+		lt_close(&lt);
+		gt_skip("memory of one backing");
+	}
+	memcpy(slot.hva, lt.bytes + 8 * GT_PAGE, 8 * GT_PAGE);
+	lt_start(&lt, NULL);
+	steps[0] = lt_step(&lt, 0, 8, GMEM_LAUNCH_ZERO);
+	steps[1] = lt_step(&lt, 8, 8, GMEM_LAUNCH_NORMAL);
+	steps[1].bytes = slot.hva;
+	EXPECT("update", gmem_snp_update(lt.snp, steps, 2, NULL, NULL), 0);
+	EXPECT("attr", gmem_attr_get_info(lt.vm, NULL, &attr), 0);
+	EXPECT("given back", (int64_t)attr.twice_bytes, 0);
+	finish("another step", &lt);
+	lt_close(&lt);
+}
+
 /* Written where the guest will have it, while that is shared; then only measured. */
 static void in_place(struct gt *t)
 {
@@ -381,6 +411,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(merged),
 	GT_TEST(from_files),
 	GT_TEST(from_shared_side),
+	GT_TEST(from_another_step),
 	GT_TEST(in_place),
 };
 
