@@ -71,7 +71,7 @@ static bool join(struct gmi_bind_lock *into, struct gmi_bind_lock *lock)
 
 	pthread_mutex_lock(&low->mutex);
 	pthread_mutex_lock(&high->mutex);
-	are_roots = !parent_of(low) && !parent_of(high);
+	are_roots = !parent_of(into) && !parent_of(lock);
 	if (are_roots) {
 		atomic_fetch_add_explicit(&into->refs, 1, memory_order_relaxed);
 		atomic_store_explicit(&lock->parent, into, memory_order_release);
