@@ -180,10 +180,19 @@ static void sweep_call(struct sweep *s, const struct gmem_shim_call *calls, size
 		try_error(s, &fault, errors[at % count], at % 2 == 0, at % 2 == 1);
 }
 
-/* An emulated machine has the time for one error a call, and of many calls for some. */
-static size_t step_of(const struct sweep *s, size_t calls)
+/* An emulated machine has the time for one error a call, and for some of many: @few or a little more. */
+static size_t step_of(const struct sweep *s, size_t count, size_t few)
 {
-	return s->is_slow && calls > 12 ? 5 : 1;
+	return s->is_slow && count > few ? count / few : 1;
+}
+
+static void sweep_allocations(struct sweep *s, size_t count)
+{
+	struct fault fault = {.what = ALLOCATION};
+	size_t step = step_of(s, count, 2);
+
+	for (fault.at = strlen(s->c->name) % step; fault.at < count; fault.at += step)
+		try_fault(s, &fault);
 }
 
 /* One run without failures counts what there is to fail. */
@@ -217,17 +226,13 @@ static void run_for(const struct gt *t, uint32_t vm_type)
 		.vm_type = vm_type,
 		.is_slow = strcmp(t->kernel, "vm") == 0,
 	};
-	struct fault fault = {.what = ALLOCATION};
 	size_t calls, allocations, i, step;
 	struct gmem_shim_call *made = count(&s, &calls, &allocations);
 
-	step = step_of(&s, calls);
+	step = step_of(&s, calls, 4);
 	for (i = strlen(s.c->name) % step; i < calls; i += step)
 		sweep_call(&s, made, i);
-	for (i = 0; i < allocations; i++) {
-		fault.at = i;
-		try_fault(&s, &fault);
-	}
+	sweep_allocations(&s, allocations);
 	fprintf(stderr, "%zu calls, %zu allocations: %u failures tried, %u refused\n", calls,
 		allocations, s.tried, s.refused);
 	free(made);
