@@ -27,6 +27,7 @@ struct profile {
 
 static const struct profile profiles[] = {
 	{.name = "default", .min_mib = 1800, .max_mib = 2048, .nodes = 1},
+	{.name = "faults", .min_mib = 1800, .max_mib = 2048, .nodes = 1},
 	{.name = "hugepages",
 	 .min_mib = 6000,
 	 .max_mib = 7168,
