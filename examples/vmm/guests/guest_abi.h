@@ -48,7 +48,7 @@
 #define PORT_EXIT   0x510 /* this vCPU is done: 0 is success */
 #define PORT_REBOOT 0x514 /* this vCPU is done with this boot, and wants the next */
 
-#define PORT_TICK   0x518 /* count: the low half of the count */
+#define PORT_TICK 0x518 /* count: the low half of the count */
 
 #define REPORT_CHECKSUM 1 /* sum of the 64-bit words that this vCPU verified, modulo 2^64 */
 #define REPORT_BYTES    2 /* how many bytes that were */
