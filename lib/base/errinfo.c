@@ -197,11 +197,6 @@ int gmi_error_inherit(int ret)
 	return ret;
 }
 
-void gmi_error_restore(const struct gmem_errinfo *before)
-{
-	record = *before;
-}
-
 /* A record without @op is the one of the failure that is on its way out; any other is old. */
 int gmi_result(const char *op, int ret)
 {

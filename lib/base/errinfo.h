@@ -42,9 +42,6 @@ int gmi_at_fw(uint64_t fw_error);
 /* Keeps the record of a public function's failure for the one that called it: returns @ret. */
 int gmi_error_inherit(int ret);
 
-/* Puts back a record that was copied before steps that may fail unseen. */
-void gmi_error_restore(const struct gmem_errinfo *before);
-
 /* Ends a public function: names it in the record where @ret is an error. Returns @ret. */
 int gmi_result(const char *op, int ret);
 

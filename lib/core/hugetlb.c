@@ -166,7 +166,7 @@ struct gmi_pool_text gmi_pool_text(const struct gmem_ctx *ctx, uint64_t page_siz
 
 	if (!gmi_pool_read(ctx, page_size, node, &info))
 		text = gmi_pool_describe(&info);
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 	return text;
 }
 

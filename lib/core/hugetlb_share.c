@@ -114,7 +114,7 @@ static int put_back(const struct gmem_hugetlb_share *share, uint64_t size, int e
 
 	if (set_size(share, size))
 		gmi_log(share->ctx, "hugetlb: the pool stays raised: %s", gmem_errinfo()->message);
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 	return error;
 }
 
@@ -147,7 +147,7 @@ static bool read_pool_quietly(const struct gmem_hugetlb_share *share,
 	struct gmem_errinfo record = *gmem_errinfo();
 	int ret = read_pool(share, ret_info);
 
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 	return !ret;
 }
 
@@ -211,7 +211,7 @@ static void undo(struct gmem_hugetlb_share *share)
 		gmi_log(share->ctx, "hugetlb: %s of %s stay in the pool: %s",
 			gmi_size_text(share->added).text, gmi_size_text(added).text,
 			gmem_errinfo()->message);
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 }
 
 static int fill_or_undo(struct gmem_hugetlb_share *share, uint64_t size, uint32_t flags)

@@ -106,6 +106,6 @@ int gmi_link_choose(struct gmem_vm *dst, const struct gmi_link_source *source,
 		return check_view(dst, source, opts);
 	ret = choose_best(dst, source, opts, ret_mechanism);
 	if (!ret)
-		gmi_error_restore(&record);
+		gmi_errinfo_restore(&record);
 	return ret;
 }

@@ -87,7 +87,7 @@ static int check_pool(const struct gmem_prealloc *job, const struct gmi_prealloc
 	if (!range->is_memfd || !range->is_hugetlb || !is_bound(range))
 		return 0;
 	if (gmi_pool_read(job->ctx, range->page_size, range->node, &info)) {
-		gmi_error_restore(&record);
+		gmi_errinfo_restore(&record);
 		return 0;
 	}
 	if (info.free >= range->size)

@@ -135,7 +135,7 @@ static int populate_error(const struct gmem_prealloc *job, const struct gmi_prea
 	if (!gmi_pool_read(job->ctx, range->page_size, range->node, &info) &&
 	    info.free < range->page_size)
 		error = -ENOSPC;
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 	return error;
 }
 

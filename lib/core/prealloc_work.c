@@ -364,7 +364,7 @@ int gmi_prealloc_take_part(struct gmi_prealloc_worker *worker)
 	see_it_over(worker);
 	ret = atomic_load(&job->error);
 	if (ret)
-		gmi_error_restore(&job->record);
+		gmi_errinfo_restore(&job->record);
 	pthread_mutex_unlock(&job->lock);
 	return ret;
 }

@@ -22,7 +22,7 @@ static uint64_t find_page(const struct gmem_ctx *ctx)
 		if (!gmi_pool_read(ctx, sizes[i], GMEM_NODE_ANY, &info) &&
 		    info.available >= sizes[i] && info.cgroup_room >= sizes[i])
 			found = sizes[i];
-	gmi_error_restore(&record);
+	gmi_errinfo_restore(&record);
 	return found;
 }
 

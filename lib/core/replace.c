@@ -477,7 +477,7 @@ static int run(struct gmem_vm *old, const struct gmem_replace_opts *opts, struct
 		*ret_vm = job.vm;
 	if (ret_info)
 		gmi_info_put(ret_info, &job.info, sizeof(job.info));
-	gmi_error_restore(&before);
+	gmi_errinfo_restore(&before);
 	return 0;
 }
 

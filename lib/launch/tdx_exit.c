@@ -64,7 +64,7 @@ static void read_quote(struct gmem_vm *vm, const struct gmi_kvm_exit_tdx *tdx,
 	exit->size = tdx->get_quote.size;
 	if (!check_buffer(vm, exit, &slot) && slot.hva)
 		exit->hva = (uint8_t *)slot.hva + (exit->gpa - slot.gpa);
-	gmi_error_restore(&before);
+	gmi_errinfo_restore(&before);
 }
 
 static void read_notify(const struct gmi_kvm_exit_tdx *tdx, struct gmem_tdx_exit *exit)
