@@ -52,9 +52,10 @@ int gmi_tdx_expect(const struct gmem_tdx *tdx, uint32_t state, const char *call)
  * A kernel call that failed, with the module's status where KVM passed one on: its record, and
  * whether the VM outlived it. Returns the error that the caller shall see.
  */
-__attribute__((format(printf, 5, 6))) int gmi_tdx_failed(struct gmem_tdx *tdx, int error,
-							 const char *call, uint64_t status,
-							 const char *message, ...);
+__attribute__((format(printf, 5, 6), nonnull(5))) int gmi_tdx_failed(struct gmem_tdx *tdx,
+								     int error, const char *call,
+								     uint64_t status,
+								     const char *message, ...);
 
 /* Waits between attempts: zeroed but for what is left of them. */
 struct gmi_tdx_patience {
