@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	opts.finish = &finish;
 	opts.make_vcpus = make_vcpus;
 	must(gmem_snp_launch(vm, steps, count, &opts, NULL), "launch");
-
+	gmem_plan_destroy(plan);
 	print("expected", expected.bytes);
 	if (!sim)
 		return 0;

@@ -99,7 +99,6 @@ int main(int argc, char **argv)
 	must(gmem_vm_create(ctx, GMEM_VM_TDX, NULL, &vm), "vm");
 	bind_memory(0, RAM);
 	bind_memory(FIRMWARE - size, size);
-
 	cpuid.entries = leaves;
 	cpuid.count = 1;
 	init.cpuid = &cpuid;
@@ -110,7 +109,8 @@ int main(int argc, char **argv)
 	const struct gmem_launch_step *steps = gmem_plan_steps(plan, &count);
 	must(gmem_tdx_create(vm, NULL, &tdx), "tdx");
 	must(gmem_tdx_launch(tdx, steps, count, &opts), "launch");
-
+	gmem_tdx_unref(tdx);
+	gmem_plan_destroy(plan);
 	print("expected", expected.bytes);
 	if (!sim)
 		return 0;

@@ -407,8 +407,8 @@ static void tdx_cannot(struct gt *t)
 /* SEV guests that were initialised without libgmem. */
 static void open_sev(struct api *api, struct gt *t, struct gt_sev *sev)
 {
-	open_typed(api, t, GMEM_VM_SEV);
 	gt_sev_open(t, GMI_KVM_X86_SEV_VM, sev);
+	open_typed(api, t, GMEM_VM_SEV);
 	if (gt_sev_init2(sev, 0)) {
 		gt_sev_close(sev);
 		fixture_close(api);

@@ -15,7 +15,7 @@
 
 #define OPS          80
 #define DEFAULT_RUNS 150
-#define SLOW_SECONDS 4
+#define SLOW_SECONDS 3
 #define DEFAULT_SEED 1
 
 #define DEFAULT_CONVERSIONS 2000

@@ -189,7 +189,7 @@ static size_t step_of(const struct sweep *s, size_t count, size_t few)
 static void sweep_allocations(struct sweep *s, size_t count)
 {
 	struct fault fault = {.what = ALLOCATION};
-	size_t step = step_of(s, count, 2);
+	size_t step = step_of(s, count, 1);
 
 	for (fault.at = strlen(s->c->name) % step; fault.at < count; fault.at += step)
 		try_fault(s, &fault);
@@ -229,7 +229,7 @@ static void run_for(const struct gt *t, uint32_t vm_type)
 	size_t calls, allocations, i, step;
 	struct gmem_shim_call *made = count(&s, &calls, &allocations);
 
-	step = step_of(&s, calls, 4);
+	step = step_of(&s, calls, 2);
 	for (i = strlen(s.c->name) % step; i < calls; i += step)
 		sweep_call(&s, made, i);
 	sweep_allocations(&s, allocations);
