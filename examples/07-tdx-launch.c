@@ -27,8 +27,7 @@ static void print(const char *what, const uint8_t *digest)
 {
 	printf("%s ", what);
 	for (int i = 0; i < 48; i++)
-		printf("%02x", digest[i]);
-	printf("\n");
+		printf("%02x%s", digest[i], i == 47 ? "\n" : "");
 }
 
 static void open_kernel(void)
