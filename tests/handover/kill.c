@@ -14,7 +14,7 @@
 
 #define STEPS_MAX    14
 #define RANDOM_KILLS 60
-#define SLOW_KILLS   5
+#define SLOW_KILLS   2
 
 /* What a side last knew, seen also when it is dead. */
 struct side {
