@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hand-overs that succeed, are held, cancelled, late, or with the wrong peer. */
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gt_guest.h"
@@ -373,6 +374,76 @@ static void move_context(struct gt *t)
 	}
 }
 
+/* Bytes that only a guest can write, by one that leaves no memslot behind. */
+static void write_private(struct ho *ho)
+{
+	struct gt_guest *guest = gt_guest_create(ho->t, gmem_vm_fd(ho->vm));
+
+	for (uint64_t i = 0; i < HO_PAGES / 2; i += 3)
+		gt_guest_write(guest, HO_GPA + i * GT_PAGE, (uint8_t)(200 + i));
+	MUST(gt_delete_slot(ho->t, gmem_vm_fd(ho->vm), GT_GUEST_SLOT) == 0);
+	gt_guest_destroy(guest);
+}
+
+/* Ends with all that it had: 0 where the target owns. */
+static pid_t start_source(const struct gt *t, const int *sockets, uint32_t flags)
+{
+	GMEM_INIT(gmem_handover_opts, opts);
+	pid_t pid = fork();
+	struct ho ho;
+
+	MUST(pid >= 0);
+	if (pid)
+		return pid;
+	close(sockets[1]);
+	opts.flags = GMEM_HANDOVER_ANY_PEER | flags;
+	ho_open(&ho, t, HO_PRIVATE);
+	write_private(&ho);
+	_exit(gmem_handover_send(ho.vm, sockets[0], &opts) ? 1 : 0);
+}
+
+static void expect_private_bytes(const struct gt *t, struct gmem_vm *vm)
+{
+	struct gt_guest *guest = gt_guest_create(t, gmem_vm_fd(vm));
+
+	for (uint64_t i = 0; i < HO_PAGES / 2; i += 3)
+		EXPECT("byte", (int64_t)gt_guest_read(guest, HO_GPA + i * GT_PAGE).value,
+		       (int64_t)(200 + i));
+	gt_guest_destroy(guest);
+}
+
+static void outlive_source(const struct gt *t, uint32_t flags)
+{
+	GMEM_INIT(gmem_handover_opts, opts);
+	struct ho ho = {.t = t, .kind = HO_PRIVATE};
+	struct gmem_ctx *ctx = ho_context(t);
+	int sockets[2], status = -1;
+	struct gmem_vm *vm;
+	pid_t pid;
+
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0);
+	pid = start_source(t, sockets, flags);
+	close(sockets[0]);
+	opts.flags = GMEM_HANDOVER_ANY_PEER;
+	MUST(gmem_handover_recv(ctx, sockets[1], &opts, &vm) == 0);
+	MUST(waitpid(pid, &status, 0) == pid);
+	EXPECT("the source is gone", status, 0);
+	ho_expect_same(&ho, vm);
+	expect_private_bytes(t, vm);
+	ho_release(vm);
+	gmem_ctx_unref(ctx);
+	close(sockets[1]);
+}
+
+/* Private memory outlives the process that had it, whoever carries its states over. */
+static void private_in_another_process(struct gt *t)
+{
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	outlive_source(t, 0);
+	if (!t->sim) /* which knows no VM of another process */
+		outlive_source(t, GMEM_HANDOVER_MOVE_CONTEXT);
+}
+
 /* A layout that the kernel does not take: the source has a memslot that libgmem does not know. */
 static void move_refused(struct gt *t)
 {
@@ -552,13 +623,21 @@ static void refusals(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(hand_over),     GT_TEST(hand_on),
-	GT_TEST(hold),          GT_TEST(peers),
-	GT_TEST(cancel),        {.name = "stall", .run = stall, .seconds = 300},
-	GT_TEST(fill_a_vm),     GT_TEST(host_memory),
-	GT_TEST(unbound_file),  GT_TEST(refusals),
-	GT_TEST(private_bytes), GT_TEST(move_context),
-	GT_TEST(move_refused),  GT_TEST(a_vm_that_changes),
+	GT_TEST(hand_over),
+	GT_TEST(hand_on),
+	GT_TEST(hold),
+	GT_TEST(peers),
+	GT_TEST(cancel),
+	{.name = "stall", .run = stall, .seconds = 300},
+	GT_TEST(fill_a_vm),
+	GT_TEST(host_memory),
+	GT_TEST(unbound_file),
+	GT_TEST(refusals),
+	GT_TEST(private_bytes),
+	GT_TEST(private_in_another_process),
+	GT_TEST(move_context),
+	GT_TEST(move_refused),
+	GT_TEST(a_vm_that_changes),
 };
 
 GT_MAIN(tests)

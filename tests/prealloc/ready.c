@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* prealloc.h: what gets ready, by whom, how it ends, and what is left where it does not. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "gt_kvm.h"
@@ -426,6 +429,65 @@ static void too_little_memory(struct gt *t)
 	pa_close(&pa);
 }
 
+static uint64_t free_memory(void)
+{
+	struct sysinfo info;
+
+	MUST(sysinfo(&info) == 0);
+	return (uint64_t)info.freeram * info.mem_unit;
+}
+
+/* The kernel kills this process first. What it took is its own, and goes with it. */
+static void take_too_much(const struct gt *t, uint64_t size)
+{
+	GMEM_INIT(gmem_prealloc_opts, opts);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	struct pa pa;
+
+	MUST(fd >= 0 && write(fd, "1000", 4) == 4);
+	pa_open(&pa, t, &plain);
+	opts.workers = 2;
+	opts.flags = GMEM_PREALLOC_NO_CHECK | GMEM_PREALLOC_UNDO;
+	_exit(prealloc(&pa, &opts, pa_file(&pa, size), size, NULL, NULL) == -ENOMEM ? 0 : 1);
+}
+
+static void expect_end_of(pid_t pid)
+{
+	int status;
+
+	MUST(pid > 0 && waitpid(pid, &status, 0) == pid);
+	fprintf(stderr, "too much memory: status %#x\n", (unsigned int)status);
+	EXPECT("ends with ENOMEM, or by the kernel's hand",
+	       status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL), true);
+}
+
+/* A real machine that has no more: refused in time, or all is given back. */
+static void out_of_memory(struct gt *t)
+{
+	GMEM_INIT(gmem_prealloc_opts, opts);
+	uint64_t size = 2 * (uint64_t)sysconf(_SC_PHYS_PAGES) * 4096, done = 1, before;
+	struct gmem_file *file;
+	struct pa pa;
+	pid_t pid;
+
+	REQUIRE(!strcmp(t->kernel, "vm") && size < G, "others need the memory of this machine");
+	pa_open(&pa, t, &plain);
+	file = pa_file(&pa, size);
+	opts.workers = 2;
+	EXPECT("refused", prealloc(&pa, &opts, file, size, NULL, &done), -ENOMEM);
+	EXPECT("nothing done", (int64_t)done, 0);
+	before = free_memory();
+	pid = fork();
+	if (pid == 0)
+		take_too_much(t, size);
+	expect_end_of(pid);
+	EXPECT("the memory is back", free_memory() + 32 * M > before, true);
+	EXPECT("and can be had", prealloc(&pa, &opts, file, 16 * M, NULL, &done), 0);
+	EXPECT("and can be had", (int64_t)done, 16 * (int64_t)M);
+	gmem_file_unref(file);
+	pa_close(&pa);
+}
+
 static int bind(struct pa *pa, const struct gmem_prealloc_opts *opts, struct gmem_file *file,
 		uint64_t size, void *hva, uint32_t node)
 {
@@ -763,27 +825,17 @@ static void once(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(reserve),
-	GT_TEST(ready),
-	GT_TEST(private_memory),
-	GT_TEST(host_memory),
-	GT_TEST(callers_threads),
-	GT_TEST(cancel_at_the_barrier),
-	GT_TEST(progress),
-	GT_TEST(cancel_from_progress),
-	GT_TEST(cancel_at_random),
-	GT_TEST(time_is_up),
-	GT_TEST(too_little_memory),
-	GT_TEST(bound_to_a_node),
-	GT_TEST(bound_by_callers_threads),
-	GT_TEST(there_before),
-	GT_TEST(mapped_for_the_guest),
-	GT_TEST(poisoned),
-	GT_TEST(signals),
-	GT_TEST(many_ranges),
-	GT_TEST(bad_options),
-	GT_TEST(bad_ranges),
-	GT_TEST(once),
+	GT_TEST(reserve),           GT_TEST(ready),
+	GT_TEST(private_memory),    GT_TEST(host_memory),
+	GT_TEST(callers_threads),   GT_TEST(cancel_at_the_barrier),
+	GT_TEST(progress),          GT_TEST(cancel_from_progress),
+	GT_TEST(cancel_at_random),  GT_TEST(time_is_up),
+	GT_TEST(too_little_memory), GT_TEST(out_of_memory),
+	GT_TEST(bound_to_a_node),   GT_TEST(bound_by_callers_threads),
+	GT_TEST(there_before),      GT_TEST(mapped_for_the_guest),
+	GT_TEST(poisoned),          GT_TEST(signals),
+	GT_TEST(many_ranges),       GT_TEST(bad_options),
+	GT_TEST(bad_ranges),        GT_TEST(once),
 };
 
 GT_MAIN(tests)

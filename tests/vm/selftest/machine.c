@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], profiles[i].name))
 			profile = &profiles[i];
 	if (!profile) {
-		fprintf(stderr, "usage: machine default|hugepages|numa|lowmem\n");
+		fprintf(stderr, "usage: machine default|faults|hugepages|numa|lowmem\n");
 		return 2;
 	}
 	snprintf(program, sizeof(program), "selftest-machine-%s", profile->name);
