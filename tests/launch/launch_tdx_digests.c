@@ -2,6 +2,7 @@
 /* The MRTD of a launched TD is the one that its plan promises, however the launch was cut and held up. */
 #include "igvm_file.h"
 #include "lt_tdx.h"
+#include "region_lists.h"
 #include "vectors.h"
 
 /* Of the IGVM format. */
@@ -98,6 +99,16 @@ static void images(struct gt *t)
 	}
 	EXPECT("tdx/images.tsv", done, 9);
 	vector_table_free(&table);
+}
+
+static void launch_list(void *user, const char *name, struct gmem_plan *plan, const char *mrtd)
+{
+	expect_launch(user, name, plan, mrtd);
+}
+
+static void region_lists(struct gt *t)
+{
+	region_lists_each(launch_list, t);
 }
 
 /* Of whatever version is installed; the value of one version is on record: tests/vectors. */
@@ -391,10 +402,13 @@ static void greedy_cpuid(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(images),        GT_TEST(debian_image), GT_TEST(igvm_plan),
-	GT_TEST(slices),        GT_TEST(signals),      GT_TEST(busy),
-	GT_TEST(busy_for_long), GT_TEST(failures),     GT_TEST(entropy_and_finalize),
-	GT_TEST(in_place),      GT_TEST(identity),     GT_TEST(greedy_cpuid),
+	GT_TEST(images),       GT_TEST(region_lists),
+	GT_TEST(debian_image), GT_TEST(igvm_plan),
+	GT_TEST(slices),       GT_TEST(signals),
+	GT_TEST(busy),         GT_TEST(busy_for_long),
+	GT_TEST(failures),     GT_TEST(entropy_and_finalize),
+	GT_TEST(in_place),     GT_TEST(identity),
+	GT_TEST(greedy_cpuid),
 };
 
 GT_MAIN(tests)

@@ -42,6 +42,8 @@ static void bind_steps(struct td *td)
 		file.flags = GMEM_FILE_MMAP | GMEM_FILE_INIT_SHARED;
 	for (size_t i = 0; i < count; i++)
 		size += steps[i].size;
+	if (!size)
+		return;
 	MUST(gmem_file_create(td->vm, size, &file, &td->file) == 0);
 	opts.file = td->file;
 	for (size_t i = 0; i < count; i++) {
