@@ -10,6 +10,7 @@
 
 #define FIRMWARE_END (4 * GIB)
 #define MAX_FIRMWARE (64 * MIB)
+#define MAX_ACTIONS  4 /* of one technology */
 
 static const struct technology *const technologies[] = {
 	&launch_snp,
@@ -44,7 +45,7 @@ static void read_firmware(struct launch *launch, const char *path)
 
 	if (!file || fseek(file, 0, SEEK_END) || (size = ftell(file)) < 0)
 		fail(STATUS_FAILED, "--firmware %s: %s", path, strerror(errno));
-	if (!size || (uint64_t)size > MAX_FIRMWARE)
+	if (size < RESET_SIZE || (uint64_t)size > MAX_FIRMWARE)
 		fail(STATUS_FAILED, "--firmware %s: %ld bytes are no firmware", path, size);
 	rewind(file);
 	launch->image_size = (uint64_t)size;
@@ -99,6 +100,26 @@ void launch_set_up_vcpu(struct vcpu *vcpu)
 	vcpu->machine->launch->technology->set_up_vcpu(vcpu);
 }
 
+void launch_set_script(const struct vcpu *vcpu, const struct gmem_sim_action *actions, size_t count)
+{
+	static const char text[] = "Launched, and running in private memory.\n";
+	struct gmem_sim_action script[MAX_ACTIONS + 3] = {{
+		.op = GMEM_SIM_READ,
+		.flags = GMEM_SIM_AS_PRIVATE,
+		.addr = FIRMWARE_END - RESET_SIZE,
+		.size = RESET_SIZE,
+		.out = vcpu->index ? NULL : vcpu->machine->launch->reset,
+	}};
+
+	memcpy(script + 1, actions, count * sizeof(*actions));
+	script[count + 1] = (struct gmem_sim_action){
+		.op = GMEM_SIM_OUT, .addr = PORT_TEXT, .size = sizeof(text) - 1, .in = text};
+	script[count + 2] =
+		(struct gmem_sim_action){.op = GMEM_SIM_OUT, .addr = PORT_EXIT, .size = 4};
+	fail_if(gmem_sim_vcpu_script(vcpu->machine->kernel.sim, vcpu->fd, script, count + 3),
+		"cannot give a vCPU its script");
+}
+
 void launch_load(struct machine *machine)
 {
 	machine->launch->technology->load(machine);
@@ -119,6 +140,8 @@ void launch_check(struct machine *machine)
 	struct gmem_digest digest = {0};
 
 	launch->technology->report(machine);
+	if (memcmp(launch->reset, launch->image + launch->image_size - RESET_SIZE, RESET_SIZE) != 0)
+		fail(STATUS_FAILED, "the guest did not find the firmware at its reset vector");
 	launch->technology->read_digest(machine, &digest);
 	print_digest("expected", &launch->expected);
 	print_digest("launched", &digest);

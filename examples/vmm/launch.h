@@ -4,8 +4,11 @@
 #define LAUNCH_H
 
 #include <libgmem/measure.h>
+#include <libgmem/sim.h>
 
 #include "vmm.h"
+
+#define RESET_SIZE 16 /* the last bytes below 4 GiB: the processor's first instruction */
 
 /* One of the machine's, from --launch on. */
 struct launch {
@@ -16,7 +19,8 @@ struct launch {
 	struct gmem_digest expected; /* and what the owner has to expect of it */
 	struct gmem_file *file;      /* the memory that the firmware lies in */
 	struct gmem_slot *slot;
-	void *state; /* the technology's own */
+	uint8_t reset[RESET_SIZE]; /* what the guest found at the reset vector */
+	void *state;               /* the technology's own */
 };
 
 /* A technology: what differs. All end the program where they fail. */
@@ -31,6 +35,13 @@ struct technology {
 	void (*read_digest)(struct machine *machine, struct gmem_digest *ret_digest);
 	void (*end)(struct machine *machine); /* releases @state */
 };
+
+/*
+ * What a real guest's firmware and kernel would come to: code in private memory, then @actions, then
+ * it says so and ends.
+ */
+void launch_set_script(const struct vcpu *vcpu, const struct gmem_sim_action *actions,
+		       size_t count);
 
 extern const struct technology launch_snp, launch_tdx;
 

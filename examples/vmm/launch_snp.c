@@ -5,21 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libgmem/sim.h>
-
 #include "launch.h"
 
-#define FEATURES   1     /* SEV_FEATURES: SNP, and nothing beside */
-#define VMSA_CS    0x10  /* where a VMSA has the code segment, */
-#define VMSA_RIP   0x178 /* the instruction pointer, */
-#define VMSA_RDX   0x310 /* and the signature of the processor */
-#define CPU_MODEL  "EPYC-Milan"
-#define RESET_SIZE 16 /* the last bytes below 4 GiB: the processor's first instruction */
+#define FEATURES  1     /* SEV_FEATURES: SNP, and nothing beside */
+#define VMSA_CS   0x10  /* where a VMSA has the code segment, */
+#define VMSA_RIP  0x178 /* the instruction pointer, */
+#define VMSA_RDX  0x310 /* and the signature of the processor */
+#define CPU_MODEL "EPYC-Milan"
 
 struct snp {
 	struct gmem_snp *launch;
 	struct gmem_sim_report report; /* what the guest was told */
-	uint8_t reset[RESET_SIZE];     /* what it found at the reset vector */
 };
 
 static struct gmem_plan *make_plan(const struct launch *launch, uint32_t vcpus)
@@ -86,25 +82,13 @@ static void set_registers(const struct vcpu *vcpu)
 /* What a real guest's firmware and kernel would come to: code in private memory, then a report. */
 static void set_script(const struct vcpu *vcpu)
 {
-	static const char text[] = "Launched, and running in private memory.\n";
 	struct snp *snp = vcpu->machine->launch->state;
 	const struct gmem_sim_action script[] = {
-		{
-			.op = GMEM_SIM_READ,
-			.flags = GMEM_SIM_AS_PRIVATE,
-			.addr = 4 * GIB - RESET_SIZE,
-			.size = RESET_SIZE,
-			.out = vcpu->index ? NULL : snp->reset,
-		},
 		{.op = GMEM_SIM_REPORT, .out = vcpu->index ? NULL : &snp->report},
-		{.op = GMEM_SIM_OUT, .addr = PORT_TEXT, .size = sizeof(text) - 1, .in = text},
-		{.op = GMEM_SIM_OUT, .addr = PORT_EXIT, .size = 4},
 	};
 
 	snp->report.sz = sizeof(snp->report);
-	fail_if(gmem_sim_vcpu_script(vcpu->machine->kernel.sim, vcpu->fd, script,
-				     sizeof(script) / sizeof(script[0])),
-		"cannot give a vCPU its script");
+	launch_set_script(vcpu, script, sizeof(script) / sizeof(script[0]));
 }
 
 static void set_up_vcpu(struct vcpu *vcpu)
@@ -167,11 +151,8 @@ static void report(struct machine *machine)
 
 static void read_digest(struct machine *machine, struct gmem_digest *ret_digest)
 {
-	const struct launch *launch = machine->launch;
-	const struct snp *snp = launch->state;
+	const struct snp *snp = machine->launch->state;
 
-	if (memcmp(snp->reset, launch->image + launch->image_size - RESET_SIZE, RESET_SIZE) != 0)
-		fail(STATUS_FAILED, "the guest did not find the firmware at its reset vector");
 	memcpy(ret_digest->bytes, snp->report.digest, sizeof(snp->report.digest));
 	ret_digest->size = snp->report.digest_size;
 }

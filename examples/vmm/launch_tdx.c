@@ -5,19 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libgmem/sim.h>
-
 #include "launch.h"
 
-#define GPA_WIDTH  48
-#define X2APIC     (1u << 21) /* CPUID 1 ECX */
-#define RESET_SIZE 16         /* the last bytes below 4 GiB: the processor's first instruction */
+#define GPA_WIDTH 48
+#define X2APIC    (1u << 21) /* CPUID 1 ECX */
 
 struct tdx {
 	struct gmem_tdx *launch;
 	struct gmem_digest hob;    /* what the firmware will extend RTMR[0] with */
 	struct gmem_range to_take; /* RAM that the guest has to accept */
-	uint8_t reset[RESET_SIZE]; /* what it found at the reset vector */
 };
 
 /* A real VMM has what KVM_GET_SUPPORTED_CPUID says. */
@@ -97,17 +93,9 @@ static void set_cpuid(const struct vcpu *vcpu)
 /* What a real guest's firmware would do: run from private memory, and accept more of it. */
 static void set_script(const struct vcpu *vcpu)
 {
-	static const char text[] = "Launched, and running in private memory.\n";
 	struct tdx *tdx = vcpu->machine->launch->state;
 	uint64_t page = tdx->to_take.start + vcpu->index * GMEM_PAGE_SIZE;
 	const struct gmem_sim_action script[] = {
-		{
-			.op = GMEM_SIM_READ,
-			.flags = GMEM_SIM_AS_PRIVATE,
-			.addr = 4 * GIB - RESET_SIZE,
-			.size = RESET_SIZE,
-			.out = vcpu->index ? NULL : tdx->reset,
-		},
 		{.op = GMEM_SIM_ACCEPT, .addr = page, .size = GMEM_PAGE_SIZE},
 		{
 			.op = GMEM_SIM_FILL,
@@ -116,13 +104,9 @@ static void set_script(const struct vcpu *vcpu)
 			.size = GMEM_PAGE_SIZE,
 			.value = vcpu->index,
 		},
-		{.op = GMEM_SIM_OUT, .addr = PORT_TEXT, .size = sizeof(text) - 1, .in = text},
-		{.op = GMEM_SIM_OUT, .addr = PORT_EXIT, .size = 4},
 	};
 
-	fail_if(gmem_sim_vcpu_script(vcpu->machine->kernel.sim, vcpu->fd, script,
-				     sizeof(script) / sizeof(script[0])),
-		"cannot give a vCPU its script");
+	launch_set_script(vcpu, script, sizeof(script) / sizeof(script[0]));
 }
 
 static void set_up_vcpu(struct vcpu *vcpu)
@@ -176,12 +160,8 @@ static void report(struct machine *machine)
 /* A real guest reads MRTD from its TDREPORT; here the model of the module is asked. */
 static void read_digest(struct machine *machine, struct gmem_digest *ret_digest)
 {
-	const struct launch *launch = machine->launch;
-	const struct tdx *tdx = launch->state;
 	GMEM_INIT(gmem_sim_td_info, td);
 
-	if (memcmp(tdx->reset, launch->image + launch->image_size - RESET_SIZE, RESET_SIZE) != 0)
-		fail(STATUS_FAILED, "the guest did not find the firmware at its reset vector");
 	fail_if(gmem_sim_td_get_info(machine->kernel.sim, gmem_vm_fd(machine->vm), &td),
 		"cannot ask the TDX module");
 	if (td.accepted < machine->vcpu_count * GMEM_PAGE_SIZE)
