@@ -260,7 +260,8 @@ enum gmem_handover_result {
  * Return: enum gmem_handover_result, or -errno:
  *   -EINVAL      @handover is NULL
  *   -EOPNOTSUPP  the peer speaks another version or wants what this library does not know; the kernel
- *                cannot link this memory; or host memory that is no mapping of a file
+ *                cannot link this memory; host memory that is no mapping of a file; or
+ *                a file that was denied rights
  *   -EPROTO      the peer said what it must not, or what cannot be
  *   -EXDEV       target: a descriptor is not what the manifest says, or the VM to fill does not fit
  *   -ECONNRESET  the peer is gone
@@ -268,7 +269,7 @@ enum gmem_handover_result {
  *   -ETIMEDOUT   the time was up
  *   -EAGAIN      source: the VM changed since stock was taken
  *   -ENOTRECOVERABLE  source: COMMIT was sent, and no answer came or will come: see above
- *   -ESTALE      the VM is dead
+ *   -ESTALE      the VM is dead, or another hand-over of it came first
  *   -ENOMEM, -EMFILE, -ENFILE, -ENOSPC, -EBUSY, -EEXIST  as of what it calls
  */
 int gmem_handover_step(struct gmem_handover *handover);

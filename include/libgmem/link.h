@@ -91,7 +91,7 @@ struct gmem_link_opts {
  *   -EOPNOTSUPP  no mechanism, or not the one asked for, reaches this memory; or a right that
  *                cannot be denied
  *   -ENOMEM, -EMFILE, -ENFILE  no memory or no descriptor left
- *   -ESTALE      @dst is dead
+ *   -ESTALE      @dst is dead, or the VM of @src was handed over
  */
 int gmem_file_link(struct gmem_vm *dst, struct gmem_file *src, const struct gmem_link_opts *opts,
 		   struct gmem_file **ret_file);

@@ -145,7 +145,7 @@ struct gmem_replace_info {
  *   -EPERM       a file of the old VM lacks the right to do what was asked for
  *   -ENOMEM, -EMFILE, -ENFILE  no memory or no descriptor left
  *   -ENOTRECOVERABLE  zeroing failed half-way
- *   -ESTALE      a VM is dead
+ *   -ESTALE      a VM is dead or was handed over
  *   other        what @parallel answered, or what gmem_file_link(), gmem_slot_bind(), gmem_convert()
  *                and gmem_vm_move_context() return
  */
@@ -221,7 +221,7 @@ int gmem_vm_unbind_all(struct gmem_vm *vm);
  *   -EXDEV       the VMs are of different contexts
  *   -EOPNOTSUPP  this kernel moves no context for this type of VM
  *   -EINTR, -EBUSY, -ENOMEM  as the kernel says; nothing changed
- *   -ESTALE      one of the VMs is dead
+ *   -ESTALE      one of the VMs is dead, or @src was handed over
  */
 int gmem_vm_move_context(struct gmem_vm *dst, struct gmem_vm *src);
 

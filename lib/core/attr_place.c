@@ -42,6 +42,12 @@ void gmi_attrs_swap(struct gmi_attrs *a, struct gmi_attrs *b)
 	swap(&a->wished, &b->wished);
 }
 
+bool gmi_attrs_in_use(const struct gmi_attrs *attrs)
+{
+	return (attrs->map && gmi_attrmap_private_bytes(attrs->map)) ||
+	       (attrs->wished && gmi_attrmap_private_bytes(attrs->wished));
+}
+
 /* VMs with private memory have one address space (x86.c, kvm_arch_nr_memslot_as_ids()). */
 struct gmi_part gmi_part_in(const struct gmi_rangemap *slots, uint64_t gpa, uint64_t end)
 {

@@ -62,20 +62,6 @@ static int punch(const struct gmem_vm *vm, int fd, uint64_t offset, uint64_t siz
 	return gmi_at_offset(offset, size);
 }
 
-/* As the discard of a stale side: MADV_REMOVE for files, MADV_DONTNEED for anonymous memory. */
-static int drop(const struct gmem_slot *slot)
-{
-	const struct gmi_sys *sys = &slot->vm->ctx->sys;
-	int ret = gmi_sys_madvise(sys, slot->hva, slot->gpa.size, MADV_REMOVE);
-
-	if (ret == -EINVAL)
-		ret = gmi_sys_madvise(sys, slot->hva, slot->gpa.size, MADV_DONTNEED);
-	if (!ret)
-		return 0;
-	gmi_error_call(ret, "madvise", "the host memory could not be freed");
-	return gmi_at_gpa(slot->gpa.start, slot->gpa.size);
-}
-
 /* Host memory alone, and what the guest cannot write, is the VMM's: firmware, ROMs. */
 static bool is_guests(const struct gmem_slot *slot)
 {
@@ -97,11 +83,17 @@ static bool can_overwrite(const struct gmem_slot *slot)
 		slot->vm->attrs.mechanism == GMI_CONVERT_INPLACE);
 }
 
-static int free_host_side(const struct gmem_slot *slot)
+static int free_host_side(struct gmem_slot *slot)
 {
-	if (slot->backing_fd >= 0)
-		return punch(slot->vm, slot->backing_fd, 0, slot->gpa.size);
-	return drop(slot);
+	int ret = -EINTR;
+
+	for (int i = 0; ret == -EINTR && i < PUNCH_ATTEMPTS; i++)
+		ret = gmi_discard_shared_side(slot, 0, slot->gpa.size);
+	if (!ret)
+		return 0;
+	gmi_error_call(ret, slot->backing_fd < 0 ? "madvise" : "fallocate",
+		       "the host memory could not be freed");
+	return gmi_at_gpa(slot->gpa.start, slot->gpa.size);
 }
 
 /* Punches the runs of one state, or all where the state does not matter. */

@@ -165,6 +165,8 @@ static int move_context(struct gmem_vm *dst, struct gmem_vm *src)
 {
 	int ret = check_pair(dst, "dst", src, "src");
 
+	if (!ret)
+		ret = gmi_vm_check_kept(src);
 	if (ret)
 		return ret;
 	if (dst->type != src->type)

@@ -45,6 +45,9 @@ int gmi_attrs_init(struct gmi_attrs *attrs, const struct gmem_allocator *allocat
 		   enum gmi_mechanism mechanism);
 void gmi_attrs_clear(struct gmi_attrs *attrs);
 
+/* Whether something was converted by guest address, or is to be once it is bound. */
+bool gmi_attrs_in_use(const struct gmi_attrs *attrs);
+
 /* Exchanges what two VMs with one mechanism keep by guest address. */
 void gmi_attrs_swap(struct gmi_attrs *a, struct gmi_attrs *b);
 

@@ -23,6 +23,7 @@ struct gmem_file {
 	uint64_t numa_nodes[GMI_FILE_NUMA_WORDS];
 	uint32_t denied; /* GMEM_RIGHT_… bits that it lacks; constant once it is given out */
 	uint32_t origin; /* enum gmem_origin */
+	bool was_owner;  /* until its VM was handed over, by the one hand-over that did it */
 	struct gmem_file *source; /* a reference to the file whose descriptor this is; or NULL */
 
 	/* Its record; the context's inode_lock guards its making. Is there in place, may be elsewhere. */

@@ -98,7 +98,7 @@ static int discard_mapped(struct gmem_slot *slot, void *addr, uint64_t size)
 	return ret;
 }
 
-static int discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t size)
+int gmi_discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t size)
 {
 	const struct gmi_sys *sys = &slot->vm->ctx->sys;
 	void *addr = (char *)slot->hva + delta;
@@ -145,7 +145,7 @@ static int discard_run(struct gmem_slot *slot, struct gmem_range run, int state)
 		return 0;
 	attrs->discards++;
 	if (state == GMEM_PRIVATE)
-		ret = discard_shared_side(slot, run.start, run.size);
+		ret = gmi_discard_shared_side(slot, run.start, run.size);
 	else
 		ret = discard_private_side(slot, run.start, run.size);
 	if (!ret)

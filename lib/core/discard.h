@@ -19,6 +19,9 @@ void gmi_discard_unreserve(const struct gmi_part *part, struct gmi_attrmap_reser
 /* Discards what was converted just now, without a note first. With bind_lock. */
 void gmi_discard_fresh(struct gmem_vm *vm, struct gmem_range range);
 
+/* Frees a part of the host memory of a range, whatever its state. 0 or -errno, without a record. */
+int gmi_discard_shared_side(struct gmem_slot *slot, uint64_t delta, uint64_t size);
+
 /* Does with what is stale in a range what @policy (enum gmem_discard) says. With bind_lock. */
 void gmi_discard_settle(struct gmem_vm *vm, uint64_t gpa, uint64_t size, uint32_t policy);
 

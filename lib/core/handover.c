@@ -81,12 +81,21 @@ static int check_time(const struct gmem_handover *h)
 	return gmi_error(-ETIMEDOUT, "the peer did not answer in time");
 }
 
+/* Where another hand-over has the VM it stays out of use. */
+static void unseal(struct gmem_handover *h)
+{
+	if (h->has_sealed)
+		h->vm->is_handed_over = false;
+	h->has_sealed = false;
+	h->owner = GMEM_HANDOVER_SELF;
+}
+
 static void own_again(struct gmem_handover *h)
 {
-	h->owner = GMEM_HANDOVER_SELF;
-	h->vm->is_handed_over = false;
+	unseal(h);
 	for (uint32_t i = 0; i < h->file_count; i++)
-		gmi_inode_own(h->files[i]);
+		if (h->files[i]->was_owner)
+			gmi_inode_own(h->files[i]);
 	h->state = GMI_HANDOVER_FAILED;
 }
 
@@ -111,12 +120,10 @@ static int fail(struct gmem_handover *h, int error)
 
 	if (error != -ECONNRESET && !h->peer_error)
 		gmi_handover_put_abort(h, error);
-	if (h->is_target) {
+	if (h->is_target)
 		gmi_handover_unbuild(h);
-	} else {
-		h->vm->is_handed_over = false;
-		h->owner = GMEM_HANDOVER_SELF;
-	}
+	else
+		unseal(h);
 	h->state = GMI_HANDOVER_FAILED;
 	gmi_errinfo_restore(&why);
 	return error;

@@ -61,6 +61,8 @@ static int check_vm(const struct gmem_handover *h)
 			-EOPNOTSUPP,
 			"the peer's VM (Linux %s) converts by mechanism %u, this one by %u",
 			vm->release, vm->mechanism, h->vm->attrs.mechanism);
+	if (gmi_attrs_in_use(&h->vm->attrs))
+		return gmi_error(-EXDEV, "something was converted in the VM to fill");
 	if (h->vm->address_spaces < vm->address_spaces)
 		return gmi_error(-EXDEV, "the peer's VM has more address spaces");
 	return h->manifest.has_context ? gmi_context_check_movable(h->vm) : 0;

@@ -174,6 +174,16 @@ static int add_slots(struct stock *stock)
 	return ret;
 }
 
+/* The target's files would have all rights. */
+static int check_rights(const struct stock *stock)
+{
+	for (uint32_t i = 0; i < stock->file_count; i++)
+		if (stock->files[i]->denied)
+			return gmi_error(-EOPNOTSUPP,
+					 "a file that was denied rights cannot be handed over");
+	return 0;
+}
+
 static int walk(struct stock *stock)
 {
 	struct gmem_handover *h = stock->h;
@@ -186,6 +196,8 @@ static int walk(struct stock *stock)
 	gmi_vm_unlock(h->vm);
 	for (uint32_t i = 0; i < h->file_count && !ret; i++)
 		find_file(stock, h->files[i]);
+	if (!ret)
+		ret = check_rights(stock);
 	if (!ret && count_fds(stock) > GMI_MANIFEST_INODES_MAX)
 		ret = gmi_error(-EOPNOTSUPP, "%u files are too many to hand over",
 				stock->file_count + stock->host_count);

@@ -75,7 +75,8 @@ struct gmem_handover {
 	enum gmi_handover_state state;
 	bool is_target;
 	bool may_proceed;
-	bool has_ended; /* no answer will come any more */
+	bool has_ended;  /* no answer will come any more */
+	bool has_sealed; /* source: it was this hand-over that took the VM out of use */
 	uint32_t owner;
 	int32_t result;
 	int32_t peer_error;

@@ -122,7 +122,9 @@ static int say_commit(struct gmem_handover *h)
 	uint8_t body[24];
 	int ret;
 
-	h->vm->is_handed_over = true;
+	if (atomic_exchange(&h->vm->is_handed_over, true))
+		return gmi_error(-ESTALE, "another hand-over of this VM came first");
+	h->has_sealed = true;
 	ret = check_unchanged(h);
 	if (ret)
 		return ret;

@@ -216,7 +216,8 @@ void gmi_inode_own(struct gmem_file *file)
 void gmi_inode_disown(struct gmem_file *file)
 {
 	pthread_mutex_lock(&file->vm->ctx->inode_lock);
-	if (file->inode && file->inode->owner == file)
+	file->was_owner = file->inode && file->inode->owner == file;
+	if (file->was_owner)
 		file->inode->owner = NULL;
 	pthread_mutex_unlock(&file->vm->ctx->inode_lock);
 }

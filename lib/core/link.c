@@ -38,7 +38,7 @@ static int check_link(const struct gmem_vm *dst, const struct gmem_file *src,
 		return gmi_error_arg("file_flags", "the flags of a file of this context are known");
 	if (dst->ctx != src->vm->ctx)
 		return gmi_error(-EXDEV, "the file belongs to another context");
-	return 0;
+	return gmi_vm_check_kept(src->vm);
 }
 
 /* Takes over nothing: @fd stays whose it was. */

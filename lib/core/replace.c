@@ -30,12 +30,6 @@ struct replace {
 	bool is_over;     /* nothing can be taken back any more */
 };
 
-static bool has_attributes(const struct gmem_vm *vm)
-{
-	return (vm->attrs.map && gmi_attrmap_private_bytes(vm->attrs.map)) ||
-	       (vm->attrs.wished && gmi_attrmap_private_bytes(vm->attrs.wished));
-}
-
 static int check_opts(const struct gmem_vm *old, const struct gmem_replace_opts *opts,
 		      struct gmem_vm **ret_vm)
 {
@@ -53,7 +47,7 @@ static int check_opts(const struct gmem_vm *old, const struct gmem_replace_opts 
 		return gmi_error(-EXDEV, "the new VM is of another context");
 	if (opts->vm && (opts->vm == old || opts->vm->type != old->type))
 		return gmi_error_arg("vm", "the new VM is the old one, or of another type");
-	if (opts->vm && has_attributes(opts->vm))
+	if (opts->vm && gmi_attrs_in_use(&opts->vm->attrs))
 		return gmi_error_arg("vm", "something was converted in the new VM");
 	return 0;
 }
@@ -66,6 +60,10 @@ static int check(struct gmem_vm *old, const struct gmem_replace_opts *in, struct
 	if (!old)
 		return gmi_error_arg("old", "a NULL pointer");
 	ret = gmi_opts_get(&job->opts, sizeof(job->opts), in);
+	if (!ret)
+		ret = gmi_vm_check_kept(old);
+	if (!ret && job->opts.vm)
+		ret = gmi_vm_check_kept(job->opts.vm);
 	if (!ret)
 		ret = check_opts(old, &job->opts, ret_vm);
 	if (!ret && ret_info)
@@ -143,9 +141,15 @@ static int create_vm(struct replace *job)
 	return job->vm ? 0 : gmem_vm_create(job->old->ctx, job->old->type, &opts, &job->vm);
 }
 
-/* Takes the reference to @made. */
+/* Takes the reference to @made, which is kept once. */
 static int note_file(struct replace *job, const struct gmem_file *old, struct gmem_file *made)
 {
+	for (size_t i = 0; i < job->file_count; i++) {
+		if (job->files[i] == made) {
+			gmi_file_put(made);
+			return 0;
+		}
+	}
 	job->files[job->file_count++] = made;
 	job->info.files++;
 	if (gmi_file_is_view(made)) {
@@ -169,7 +173,7 @@ static int link_file(struct replace *job, struct gmem_file *old, struct gmem_fil
 	return note_file(job, old, made);
 }
 
-/* The first range of a file links it, the others find it. The list of links keeps it meanwhile. */
+/* The first range of a file links it, the others find it, as they do one that the caller linked. */
 static int find_or_link(struct replace *job, struct gmem_file *old, struct gmem_file **ret_file)
 {
 	int ret = gmi_inode_know(old);
@@ -177,10 +181,7 @@ static int find_or_link(struct replace *job, struct gmem_file *old, struct gmem_
 	if (ret)
 		return ret;
 	*ret_file = gmi_inode_find_file(old->inode, job->vm);
-	if (!*ret_file)
-		return link_file(job, old, ret_file);
-	gmi_file_put(*ret_file);
-	return 0;
+	return *ret_file ? note_file(job, old, *ret_file) : link_file(job, old, ret_file);
 }
 
 static int link_all(struct replace *job)
@@ -257,9 +258,6 @@ static int take_prepared(struct replace *job, size_t i, struct gmem_slot *made)
 	}
 	job->made[job->made_count++] = made;
 	job->info.slots++;
-	for (size_t at = 0; at < job->file_count; at++)
-		if (job->files[at] == made->file)
-			return 0;
 	return made->file ? note_file(job, old->file, gmi_file_get(made->file)) : 0;
 }
 
