@@ -87,7 +87,7 @@ static void unseal(struct gmem_handover *h)
 	if (h->has_sealed)
 		h->vm->is_handed_over = false;
 	h->has_sealed = false;
-	h->owner = GMEM_HANDOVER_SELF;
+	h->owner = h->vm->is_handed_over ? GMEM_HANDOVER_PEER : GMEM_HANDOVER_SELF;
 }
 
 static void own_again(struct gmem_handover *h)

@@ -291,6 +291,24 @@ static void rights(struct gt *t)
 	close_pair(&pair);
 }
 
+/* A file that the VMM linked for the new VM beforehand gives no more than the old one had. */
+static void replaced_with_less(struct gt *t)
+{
+	GMEM_INIT(gmem_replace_opts, opts);
+	struct gmem_file *file;
+	struct pair pair;
+
+	open_pair(&pair, t, GMEM_RIGHT_PUNCH);
+	MUST(gmem_vm_create(pair.api.ctx, pair.api.vm_type, NULL, &opts.vm) == 0);
+	MUST(gmem_file_link(opts.vm, pair.api.other_file, NULL, &file) == 0);
+	opts.contents = GMEM_CONTENTS_PUNCH;
+	opts.attributes = GMEM_ATTRIBUTES_PRIVATE;
+	EXPECT("punch", gmem_vm_replace(pair.api.other_vm, &opts, NULL, NULL), -EPERM);
+	gmem_file_unref(file);
+	gmem_vm_unref(opts.vm);
+	close_pair(&pair);
+}
+
 /* The owner can go: then nobody is, until one that has a full file says so. */
 static void owner_is_gone(struct gt *t)
 {
@@ -540,6 +558,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(punch_is_told),
 	GT_TEST(stale_for_one),
 	GT_TEST(rights),
+	GT_TEST(replaced_with_less),
 	GT_TEST(owner_is_gone),
 	GT_TEST(layouts_that_differ),
 	GT_TEST(snp_cannot),

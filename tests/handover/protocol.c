@@ -169,6 +169,52 @@ static void a_vm_that_changes(struct gt *t)
 	ho_each(t, change_once);
 }
 
+static void expect_out_of_use(const struct ho *ho)
+{
+	struct gmem_vm *other = NULL;
+
+	EXPECT("replace", gmem_vm_replace(ho->vm, NULL, &other, NULL), -ESTALE);
+	EXPECT("punch", gmem_file_punch(ho->file, 0, GT_PAGE), -ESTALE);
+}
+
+static void hold_both(struct ho *ho, int type)
+{
+	int source, target;
+
+	ho_connect(ho, type, GMEM_HANDOVER_HOLD);
+	ho_pump(ho, &source, &target);
+	MUST(gmem_handover_proceed(ho->target) == 0);
+	ho_pump(ho, &source, &target);
+	MUST(source == GMEM_HANDOVER_HELD);
+	MUST(gmem_handover_proceed(ho->source) == 0);
+}
+
+/* To two targets that are prepared: the first COMMIT counts, and nothing brings the VM back. */
+static void one_commit_once(struct ho *ho, int type)
+{
+	struct ho other = *ho;
+	int source, target;
+
+	hold_both(ho, type);
+	hold_both(&other, type);
+	ho_pump(ho, &source, &target);
+	EXPECT("source", source, GMEM_HANDOVER_DONE);
+	EXPECT("target", target, GMEM_HANDOVER_DONE);
+	expect_out_of_use(ho);
+	ho_pump(&other, &source, &target);
+	EXPECT("source", source, -ESTALE);
+	EXPECT("target", target, -ECANCELED);
+	EXPECT("owner", ho_info(other.source).owner, GMEM_HANDOVER_PEER);
+	EXPECT("owner", ho_info(other.target).owner, GMEM_HANDOVER_PEER);
+	ho_disconnect(&other);
+	expect_out_of_use(ho);
+}
+
+static void one_commit(struct gt *t)
+{
+	ho_each(t, one_commit_once);
+}
+
 /* Each side gives up after each number of its steps; the source goes on as before. */
 static void cancel_at(struct ho *ho, int type, int steps, bool at_target, bool *ret_done)
 {
@@ -520,6 +566,74 @@ static void fill_a_vm(struct gt *t)
 	ho_each(t, fill_once);
 }
 
+/* A VM to fill whose pages have states already would show the guest the wrong memory. */
+static void fill_a_converted_vm(struct gt *t)
+{
+	GMEM_INIT(gmem_convert_opts, convert);
+	GMEM_INIT(gmem_handover_opts, opts);
+	struct gmem_handover_opts filled;
+	int source, target;
+	struct ho ho;
+
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	ho_open(&ho, t, HO_PRIVATE);
+	filled = opts;
+	MUST(gmem_vm_create(ho.target_ctx, GMEM_VM_SW_PROTECTED, NULL, &filled.vm) == 0);
+	convert.flags = GMEM_CONVERT_UNBOUND;
+	MUST(gmem_convert(filled.vm, HO_GPA + GT_PAGE, GT_PAGE, GMEM_PRIVATE, &convert, NULL) == 0);
+	opts.flags = filled.flags = GMEM_HANDOVER_ANY_PEER;
+	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ho.sockets) == 0);
+	ho_begin(&ho, &opts, &filled);
+	ho_pump(&ho, &source, &target);
+	EXPECT("source", source, -ECANCELED);
+	EXPECT("target", target, -EXDEV);
+	EXPECT("unchanged", gmem_attr_query(filled.vm, HO_GPA + GT_PAGE, GT_PAGE), GMEM_PRIVATE);
+	ho_expect_whole(&ho);
+	gmem_vm_unref(filled.vm);
+	ho_close(&ho);
+}
+
+/* Two pages in the middle of a memfd as the shared side of a range, where they stay. */
+static void shared_side_in_a_memfd(struct gt *t)
+{
+	GMEM_INIT(gmem_replace_opts, replace);
+	GMEM_INIT(gmem_slot_opts, opts);
+	struct gmem_vm *vm, *next = NULL;
+	struct gmem_slot *slot;
+	int source, target, fd;
+	struct ho ho;
+	void *addr;
+
+	REQUIRE(ho_is_possible(t, HO_PRIVATE), "the kernel does not link private memory");
+	ho_open(&ho, t, HO_PRIVATE);
+	fd = t->ops->memfd(t->user, "host", 0);
+	MUST(t->ops->ftruncate(t->user, fd, 4 * GT_PAGE) == 0);
+	MUST(gt_map(t, fd, 0, 4 * GT_PAGE, &addr) == 0);
+	memset(addr, 9, 4 * GT_PAGE);
+	MUST(gmem_file_create(ho.vm, 2 * GT_PAGE, NULL, &opts.file) == 0);
+	opts.hva = (char *)addr + 2 * GT_PAGE;
+	MUST(gmem_slot_bind(ho.vm, 0x8000, 2 * GT_PAGE, &opts, &slot) == 0);
+	ho_connect(&ho, SOCK_STREAM, 0);
+	MUST(gmem_handover_add_memory(ho.source, addr, 4 * GT_PAGE, fd, 0) == 0);
+	ho_pump(&ho, &source, &target);
+	EXPECT("target", target, GMEM_HANDOVER_DONE);
+	MUST(gmem_handover_take(ho.target, &vm) == 0);
+	replace.contents = GMEM_CONTENTS_PUNCH;
+	EXPECT("replace", gmem_vm_replace(vm, &replace, &next, NULL), 0);
+	EXPECT("its own is freed", ((uint8_t *)addr)[2 * GT_PAGE], 0);
+	EXPECT("its own is freed", ((uint8_t *)addr)[4 * GT_PAGE - 1], 0);
+	EXPECT("other memory is not", ((uint8_t *)addr)[0], 9);
+	EXPECT("other memory is not", ((uint8_t *)addr)[2 * GT_PAGE - 1], 9);
+	ho_disconnect(&ho);
+	ho_release(next);
+	ho_release(vm);
+	EXPECT("unbind", gmem_slot_unbind(slot), 0);
+	gmem_file_unref(opts.file);
+	gt_unmap(t, addr, 4 * GT_PAGE);
+	gt_close(t, fd);
+	ho_close(&ho);
+}
+
 /* Memory of the VMM's own: known to be a mapping, or not. */
 static void host_memory_once(struct ho *ho, int type)
 {
@@ -638,6 +752,9 @@ static const struct gt_test tests[] = {
 	GT_TEST(move_context),
 	GT_TEST(move_refused),
 	GT_TEST(a_vm_that_changes),
+	GT_TEST(one_commit),
+	GT_TEST(fill_a_converted_vm),
+	GT_TEST(shared_side_in_a_memfd),
 };
 
 GT_MAIN(tests)
