@@ -16,7 +16,7 @@ static int split_irqchip(struct gmem_sim *sim, struct sim_vm *vm, uint64_t route
 {
 	if (routes > 4096)
 		return -EINVAL;
-	if (vm->irqchip || vm->vcpus)
+	if (vm->irqchip || vm->created_vcpus)
 		return -EEXIST;
 	vm->irqchip = true;
 	vm->irqchip_split = true;
@@ -34,7 +34,7 @@ static int apic_bus_cycles(struct gmem_sim *sim, struct sim_vm *vm, uint64_t ns)
 		return -EINVAL;
 	if (!vm->irqchip)
 		return -ENXIO;
-	if (vm->vcpus)
+	if (vm->created_vcpus)
 		return -EINVAL;
 	vm->apic_bus_ns = ns;
 	return 0;

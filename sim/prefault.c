@@ -35,7 +35,7 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 		uint64_t *ret_done)
 {
 	struct sim_target target;
-	int ret = 0;
+	int ret = 0, mapped;
 
 	*ret_done = 0;
 	if (atomic_exchange(&vcpu->interrupted, false))
@@ -63,8 +63,9 @@ static int step(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t gpa, uint6
 		if (*ret_done && target.to_guest &&
 		    gmi_sim_rmp_assign(target.inode, target.offset, *ret_done))
 			ret = -ENOMEM;
-		if (map_pending(sim, vcpu->vm, gpa, *ret_done, &target))
-			return wait_for_module(vcpu, ret, ret_done);
+		mapped = map_pending(sim, vcpu->vm, gpa, *ret_done, &target);
+		if (mapped)
+			return wait_for_module(vcpu, mapped == -EAGAIN ? ret : mapped, ret_done);
 		break;
 	}
 	if (ret && ret != -EINTR)

@@ -25,6 +25,7 @@ static int platform_status(struct gmem_sim *sim, struct gmi_sev_issue_cmd *cmd)
 		.guest_count = sim->psp.guests,
 	};
 
+	cmd->error = GMI_SEV_RET_SUCCESS;
 	return gmi_sim_copy_out(cmd->data, &status, sizeof(status));
 }
 
@@ -33,7 +34,7 @@ static int snp_platform_status(struct gmem_sim *sim, struct gmi_sev_issue_cmd *c
 	const struct gmi_snp_platform_status status = {
 		.api_major = (uint8_t)sim->psp.machine.api_major,
 		.api_minor = (uint8_t)sim->psp.machine.api_minor,
-		.state = platform_state(&sim->psp),
+		.state = sim->psp.is_initialized,
 		.rmp_bits = GMI_SNP_STATUS_RMP_INITIALIZED,
 		.feature_bits = GMI_SNP_STATUS_FEATURE_INFO | GMI_SNP_STATUS_RAPL_DIS,
 		.guest_count = sim->psp.guests,
@@ -41,6 +42,7 @@ static int snp_platform_status(struct gmem_sim *sim, struct gmi_sev_issue_cmd *c
 
 	if (!cmd->data)
 		return -EINVAL;
+	cmd->error = GMI_SEV_RET_SUCCESS;
 	return gmi_sim_copy_out(cmd->data, &status, sizeof(status));
 }
 
@@ -54,7 +56,9 @@ int gmi_sim_psp_ioctl(struct gmem_sim *sim, uint64_t request, uint64_t arg)
 		return -EINVAL;
 	if (gmi_sim_copy_in(&cmd, arg, sizeof(cmd)))
 		return -EFAULT;
-	if (cmd.cmd == GMI_SEV_PLATFORM_STATUS)
+	if (sim->psp.is_dead)
+		ret = -EBUSY;
+	else if (cmd.cmd == GMI_SEV_PLATFORM_STATUS)
 		ret = platform_status(sim, &cmd);
 	else if (cmd.cmd == GMI_SNP_PLATFORM_STATUS)
 		ret = snp_platform_status(sim, &cmd);

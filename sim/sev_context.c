@@ -4,10 +4,7 @@
 
 #include "sim_model.h"
 
-/*
- * UNVERIFIED: sev_vm_move_enc_context_from() and sev_vm_copy_enc_context_from() of 7.3.4, read. One
- * thread at a time is in here, so that nobody finds the VMs busy.
- */
+/* UNVERIFIED: sev_vm_move_enc_context_from() and sev_vm_copy_enc_context_from() of 7.3.4, read. */
 
 /* The other VM's descriptor, and whether it is another VM at all. */
 static int find_source(struct gmem_sim *sim, struct sim_vm *vm, int fd, struct sim_vm **ret_source)
@@ -19,7 +16,34 @@ static int find_source(struct gmem_sim *sim, struct sim_vm *vm, int fd, struct s
 	if (!object)
 		return -EINVAL;
 	*ret_source = sim_container(object, struct sim_vm, object);
-	return *ret_source == vm ? -EINVAL : 0;
+	if (*ret_source == vm)
+		return -EINVAL;
+	return vm->sev.is_moving || (*ret_source)->sev.is_moving ? -EBUSY : 0;
+}
+
+/* sev_lock_two_vms(): others find the VMs busy, and vCPUs to be made wait, while this one waits. */
+static void begin_move(struct gmem_sim *sim, struct sim_vm *vm)
+{
+	vm->sev.is_moving = true;
+	vm->users++;
+	gmi_sim_lock_vcpus(sim, vm);
+}
+
+static void end_move(struct gmem_sim *sim, struct sim_vm *vm)
+{
+	gmi_sim_unlock_vcpus(sim, vm);
+	vm->users--;
+	vm->sev.is_moving = false;
+	pthread_cond_broadcast(&sim->idle);
+}
+
+/* What takes the VM's own lock in the kernel. */
+void gmi_sim_wait_for_move(struct gmem_sim *sim, struct sim_vm *vm)
+{
+	vm->users++;
+	while (vm->sev.is_moving)
+		pthread_cond_wait(&sim->idle, &sim->lock);
+	vm->users--;
 }
 
 /*
@@ -129,10 +153,11 @@ int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source
 	if (vm->type != source->type || vm->sev.is_active || !source->sev.is_active ||
 	    gmi_sim_is_snp(source))
 		return -EINVAL;
-	gmi_sim_lock_vcpus(sim, vm);
-	gmi_sim_lock_vcpus(sim, source);
+	source->sev.is_moving = true;
+	begin_move(sim, vm);
+	begin_move(sim, source);
 	ret = move(sim, vm, source);
-	gmi_sim_unlock_vcpus(sim, source);
-	gmi_sim_unlock_vcpus(sim, vm);
+	end_move(sim, source);
+	end_move(sim, vm);
 	return ret;
 }

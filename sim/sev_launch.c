@@ -96,7 +96,6 @@ int gmi_sim_sev_launch_start(struct gmem_sim *sim, struct sim_vm *vm, struct gmi
 		ret = start_guest(sim, vm, &start, cmd);
 	if (ret)
 		return ret;
-	vm->sev.policy = start.policy;
 	vm->sev.fd = (int)cmd->sev_fd;
 	return 0;
 }
@@ -222,7 +221,21 @@ static void make_measurement(const struct gmem_sim *sim, struct sim_guest *guest
 	gmi_sim_hmac_sha256(key, sizeof(key), &bytes, sizeof(bytes), ret_measurement->mac);
 }
 
-/* A buffer too small is how the size is asked for. */
+/* All of the buffer is written, with zeroes behind the measurement. */
+static int put_measurement(const struct measurement *measurement, uint64_t addr, uint32_t size)
+{
+	uint8_t *blob = calloc(1, size);
+	int ret;
+
+	if (!blob)
+		return -ENOMEM;
+	memcpy(blob, measurement, sizeof(*measurement));
+	ret = gmi_sim_copy_out(addr, blob, size);
+	free(blob);
+	return ret ? -EFAULT : 0;
+}
+
+/* A buffer too small is how the size is asked for; only then the firmware tells it on failure. */
 static int measure(struct gmem_sim *sim, struct sim_vm *vm, struct gmi_kvm_sev_launch_measure *args,
 		   struct gmi_kvm_sev_cmd *cmd)
 {
@@ -230,19 +243,16 @@ static int measure(struct gmem_sim *sim, struct sim_vm *vm, struct gmi_kvm_sev_l
 	uint32_t size = args->len;
 	int ret = issue(sim, vm, GMEM_SIM_SEV_LAUNCH_MEASURE, GUEST_LAUNCHING, &cmd->error);
 
-	if (ret && size)
-		return ret;
+	args->len = ret ? 0 : sizeof(measurement);
 	if (!ret && (size < sizeof(measurement) || !args->uaddr))
 		ret = gmi_sim_psp_end(GMI_SEV_RET_INVALID_LEN, &cmd->error);
+	if (ret && size)
+		return ret;
 	if (!ret) {
 		make_measurement(sim, vm->sev.guest, &measurement);
 		vm->sev.guest->state = GUEST_SECRET;
-		if (gmi_sim_copy_out(args->uaddr, &measurement, sizeof(measurement)))
-			ret = -EFAULT;
-	} else if (size) {
-		return ret;
+		ret = put_measurement(&measurement, args->uaddr, size);
 	}
-	args->len = sizeof(measurement);
 	return gmi_sim_copy_out(cmd->data, args, sizeof(*args)) ? -EFAULT : ret;
 }
 

@@ -109,7 +109,7 @@ static bool reap_object(struct gmem_sim *sim, struct sim_object *object)
 		if (vcpu_is_used(sim, sim_container(object, struct sim_vcpu, object)))
 			return false;
 		gmi_sim_remove(sim, object);
-		gmi_sim_free_vcpu(sim, sim_container(object, struct sim_vcpu, object));
+		sim_container(object, struct sim_vcpu, object)->vm->vcpus--;
 		return true;
 	}
 	if (!vm_is_dead(sim, sim_container(object, struct sim_vm, object)))
@@ -185,10 +185,12 @@ static pid_t *make_pid_page(void)
 
 	if (page == MAP_FAILED)
 		return NULL;
-	if (!madvise(page, SIM_PAGE, MADV_WIPEONFORK))
-		return page;
-	munmap(page, SIM_PAGE);
-	return NULL;
+	if (madvise(page, SIM_PAGE, MADV_WIPEONFORK)) {
+		munmap(page, SIM_PAGE);
+		return NULL;
+	}
+	*(pid_t *)page = getpid();
+	return page;
 }
 
 pid_t gmi_sim_pid(const struct gmem_sim *sim)
@@ -256,7 +258,7 @@ static void drop(struct gmem_sim *sim, struct sim_object *object)
 	if (object->kind == SIM_VIEW)
 		gmi_sim_release_view(sim, sim_container(object, struct sim_view, object));
 	else if (object->kind == SIM_VCPU)
-		gmi_sim_free_vcpu(sim, sim_container(object, struct sim_vcpu, object));
+		sim_container(object, struct sim_vcpu, object)->vm->vcpus--;
 	else
 		gmi_sim_free_vm(sim, sim_container(object, struct sim_vm, object));
 }

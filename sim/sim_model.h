@@ -98,7 +98,7 @@ struct sim_vm {
 	struct sim_rangemap mmio; /* pages known to have no memslot; the value is the generation */
 	uint64_t generation;      /* of the memslots */
 	struct sim_space space[SIM_SPACES];
-	uint32_t vcpus;
+	uint32_t vcpus;         /* whose descriptors are open */
 	uint32_t created_vcpus; /* also those that are gone */
 	uint32_t views;
 	struct sim_vcpu *first_vcpu; /* in the order of creation */
@@ -255,7 +255,7 @@ int gmi_sim_supported_cpuid(struct gmem_sim *sim, uint64_t arg);
 
 /* vcpu.c */
 int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number);
-void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu);
+void gmi_sim_free_vcpus(struct gmem_sim *sim, struct sim_vm *vm);
 uint64_t gmi_sim_run_offset(const struct sim_vcpu *vcpu);
 void gmi_sim_free_script(struct sim_vcpu *vcpu);
 int gmi_sim_vcpu_ioctl(struct gmem_sim *sim, struct sim_vcpu *vcpu, uint64_t request, uint64_t arg);

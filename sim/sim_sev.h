@@ -43,10 +43,10 @@ struct sim_sev {
 	bool is_active;
 	bool is_es;
 	bool has_certs;
+	bool is_moving; /* a thread waits for the vCPUs: see sev_context.c */
 	uint32_t asid;
 	int32_t fd; /* the number that LAUNCH_START was given */
 	uint64_t features;
-	uint64_t policy;
 	struct sim_guest *guest;
 	struct sim_vm *owner; /* of a mirror: whose context it uses */
 	uint32_t mirrors;
@@ -107,6 +107,7 @@ void gmi_sim_guest_free(struct gmem_sim *sim, struct sim_guest *guest);
 /* sev_context.c: KVM_CAP_VM_COPY_ENC_CONTEXT_FROM and _MOVE_ENC_CONTEXT_FROM */
 int gmi_sim_sev_copy_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd);
 int gmi_sim_sev_move_context(struct gmem_sim *sim, struct sim_vm *vm, int source_fd);
+void gmi_sim_wait_for_move(struct gmem_sim *sim, struct sim_vm *vm);
 
 /* psp_dev.c: /dev/sev, and what /dev/kvm says of it */
 int gmi_sim_psp_ioctl(struct gmem_sim *sim, uint64_t request, uint64_t arg);

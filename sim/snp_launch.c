@@ -82,7 +82,6 @@ int gmi_sim_snp_launch_start(struct gmem_sim *sim, struct sim_vm *vm, struct gmi
 		return ret;
 	ret = start_guest(sim, vm, &start, cmd);
 	if (!ret) {
-		vm->sev.policy = start.policy;
 		vm->sev.fd = (int)cmd->sev_fd;
 		ret = activate(sim, vm, cmd);
 	}

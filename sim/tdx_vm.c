@@ -109,7 +109,7 @@ static int read_init(uint64_t from, struct gmi_kvm_tdx_init_vm **ret_init)
 static int set_params(const struct gmem_sim *sim, const struct sim_vm *vm,
 		      const struct gmi_kvm_tdx_init_vm *init, struct sim_td *td)
 {
-	if (vm->vcpus)
+	if (vm->created_vcpus)
 		return -EBUSY;
 	if (init->attributes & ~SUPPORTED_ATTRS || init->xfam & ~SUPPORTED_XFAM)
 		return -EINVAL;

@@ -59,8 +59,9 @@ int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number
 	struct sim_vcpu *vcpu;
 	int fd, ret;
 
+	gmi_sim_wait_for_move(sim, vm);
 	if (number >= MAX_VCPU_IDS ||
-	    (int)vm->vcpus >= gmi_sim_check_extension(sim, vm, GMI_KVM_CAP_MAX_VCPUS))
+	    (int)vm->created_vcpus >= gmi_sim_check_extension(sim, vm, GMI_KVM_CAP_MAX_VCPUS))
 		return -EINVAL;
 	if (number_is_taken(vm, number))
 		return -EEXIST;
@@ -87,14 +88,8 @@ int gmi_sim_create_vcpu(struct gmem_sim *sim, struct sim_vm *vm, uint64_t number
 	return fd;
 }
 
-void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
+static void free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 {
-	struct sim_vcpu **at = &vcpu->vm->first_vcpu;
-
-	while (*at != vcpu)
-		at = &(*at)->next;
-	*at = vcpu->next;
-	vcpu->vm->vcpus--;
 	munmap(vcpu->run, SIM_RUN_SIZE);
 	fallocate(sim->control_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		  (off_t)gmi_sim_run_offset(vcpu), SIM_RUN_SIZE);
@@ -102,6 +97,17 @@ void gmi_sim_free_vcpu(struct gmem_sim *sim, struct sim_vcpu *vcpu)
 	free(vcpu->state);
 	free(vcpu->cpuid);
 	free(vcpu);
+}
+
+/* A vCPU stays its VM's when its descriptor is closed: kvm_vcpu_release(). */
+void gmi_sim_free_vcpus(struct gmem_sim *sim, struct sim_vm *vm)
+{
+	struct sim_vcpu *vcpu;
+
+	while ((vcpu = vm->first_vcpu)) {
+		vm->first_vcpu = vcpu->next;
+		free_vcpu(sim, vcpu);
+	}
 }
 
 /* One thread at a time is inside a vCPU; the others wait, as for the kernel's vcpu->mutex. */

@@ -34,7 +34,7 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type)
 		close(fd);
 		return -ENOMEM;
 	}
-	vm->owner = getpid();
+	vm->owner = gmi_sim_pid(sim);
 	gmi_sim_sev_init_vm(sim, vm);
 	gmi_sim_insert(sim, &vm->object);
 	return fd;
@@ -43,6 +43,7 @@ int gmi_sim_create_vm(struct gmem_sim *sim, uint64_t type)
 void gmi_sim_free_vm(struct gmem_sim *sim, struct sim_vm *vm)
 {
 	gmi_sim_sev_free_vm(sim, vm);
+	gmi_sim_free_vcpus(sim, vm);
 	gmi_sim_free_slots(vm);
 	gmi_sim_td_destroy(vm->td);
 	gmi_sim_rangemap_free(&vm->attributes);
@@ -61,7 +62,7 @@ static int create_irqchip(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 		return -EEXIST;
 	if (vm->td && !sim_has(sim, SIM_TDX_OLD))
 		return -ENOTTY;
-	if (vm->vcpus)
+	if (vm->created_vcpus)
 		return -EINVAL;
 	vm->irqchip = true;
 	return 0;

@@ -138,6 +138,21 @@ static int receive_fd(int socket)
 	return fd;
 }
 
+/* Until its VM goes: its number stays taken. */
+static void vcpu_stays_of(struct vm *vm)
+{
+	int vcpu = gt_create_vcpu(vm->t, vm->fd);
+
+	MUST(vcpu >= 0);
+	gt_close(vm->t, vcpu);
+	EXPECT("9 a closed vCPU stays", gt_create_vcpu(vm->t, vm->fd), -EEXIST);
+}
+
+static void vcpu_stays(struct gt *t)
+{
+	each_vm(t, vcpu_stays_of);
+}
+
 /* A descriptor that came over a socket is the same file. */
 static void passed_over_socket_of(struct vm *vm)
 {
@@ -206,8 +221,8 @@ static void owner_dies(struct gt *t)
 }
 
 static const struct gt_test tests[] = {
-	GT_TEST(file_outlives_vm),   GT_TEST(mapping_holds_file), GT_TEST(vcpu_outlives_vm_fd),
-	GT_TEST(passed_over_socket), GT_TEST(owner_dies),
+	GT_TEST(file_outlives_vm), GT_TEST(mapping_holds_file), GT_TEST(vcpu_outlives_vm_fd),
+	GT_TEST(vcpu_stays),       GT_TEST(passed_over_socket), GT_TEST(owner_dies),
 };
 
 GT_MAIN(tests)

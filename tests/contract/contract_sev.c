@@ -102,7 +102,11 @@ static void launch(struct gt *t)
 
 	data.uaddr = (uintptr_t)bytes;
 	gt_sev_open(t, GMI_KVM_X86_SEV_VM, &sev);
-	MUST(gt_sev_init2(&sev, 0) == 0 && start(&sev) == 0);
+	MUST(gt_sev_init2(&sev, 0) == 0);
+	EXPECT_OP("sev_launch_measure before", &sev, GMI_KVM_SEV_LAUNCH_MEASURE, &measure, -EBADF,
+		  KEPT);
+	SAME("sev_launch_measure before", measure.len, 0);
+	MUST(start(&sev) == 0);
 	SAME("fw launching", state(&sev), 1);
 	EXPECT_OP("fw", &sev, GMI_KVM_SEV_LAUNCH_FINISH, NULL, -EIO,
 		  GMI_SEV_RET_INVALID_GUEST_STATE);
@@ -111,8 +115,12 @@ static void launch(struct gt *t)
 	SAME("sev_launch_measure length", measure.len, 48);
 	measure = (struct gmi_kvm_sev_launch_measure){(uintptr_t)bytes, 16385, 0};
 	EXPECT_OP("sev_launch_measure", &sev, GMI_KVM_SEV_LAUNCH_MEASURE, &measure, -EINVAL, KEPT);
-	measure.len = 48;
+	memset(bytes, 0xaa, 65);
+	measure.len = 64;
 	EXPECT_OP("sev_launch_measure", &sev, GMI_KVM_SEV_LAUNCH_MEASURE, &measure, 0, 0);
+	SAME("sev_launch_measure all of the buffer", bytes[48] | bytes[63], 0);
+	SAME("sev_launch_measure no more", bytes[64], 0xaa);
+	SAME("sev_launch_measure", measure.len, 48);
 	SAME("fw secret", state(&sev), 2);
 	EXPECT_OP("fw", &sev, GMI_KVM_SEV_LAUNCH_UPDATE_DATA, &data, -EIO,
 		  GMI_SEV_RET_INVALID_GUEST_STATE);
