@@ -73,6 +73,9 @@ int gmi_step_check_fields(const struct gmem_launch_step *step, size_t index, boo
 	if (step->flags & ~FLAGS)
 		return gmi_error_arg("steps", "%s has unknown flags %#x",
 				     gmi_step_name(step, index).text, step->flags & ~FLAGS);
+	if (step->flags & GMEM_LAUNCH_MEASURED && step->flags & GMEM_LAUNCH_FILL)
+		return gmi_error_arg("steps", "%s: measured contents are not filled in",
+				     gmi_step_name(step, index).text);
 	if (step->reserved[0] || step->reserved[1])
 		return gmi_error_arg("steps", "the reserved fields of %s are not 0",
 				     gmi_step_name(step, index).text);

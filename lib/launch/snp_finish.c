@@ -85,6 +85,8 @@ static int check(const struct gmem_snp *snp, const struct gmem_snp_finish_opts *
 {
 	if (opts->flags & ~FLAGS)
 		return gmi_error_arg("flags", "unknown flags %#x", opts->flags & ~FLAGS);
+	if (snp->is_broken_off && !snp->pending)
+		return gmi_error_arg("snp", "the last steps are not in: gmem_snp_update() failed");
 	if (snp->pending)
 		return gmi_error_arg("snp", "%#llx bytes of the steps are not in yet",
 				     (unsigned long long)snp->pending);

@@ -18,6 +18,7 @@ struct gmem_snp {
 	bool is_guest;             /* KVM_SEV_INIT2 was carried out */
 	struct gmi_rangemap pages; /* what is in: guest addresses, without values */
 	uint64_t pending;          /* bytes of the last steps that are not in yet */
+	bool is_broken_off;        /* the last gmem_snp_update() that began failed */
 	uint32_t vmsas;
 	uint64_t bytes;
 	uint64_t calls;

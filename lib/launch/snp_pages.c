@@ -99,7 +99,8 @@ static int report(struct gmi_snp_fill *fill, uint64_t done)
 	fill->done += done;
 	fill->snp->bytes += done;
 	if (!fill->opts->progress ||
-	    !fill->opts->progress(fill->opts->user, fill->done, fill->total))
+	    !fill->opts->progress(fill->opts->user, fill->done, fill->total) ||
+	    fill->done == fill->total)
 		return 0;
 	return gmi_error(-ECANCELED, "the caller ended the launch with %#llx of %#llx bytes in",
 			 (unsigned long long)fill->done, (unsigned long long)fill->total);

@@ -165,6 +165,7 @@ static int put_checked(struct gmi_snp_fill *fill, const struct gmi_snp_check *ch
 	ret = put_all(fill, check->steps, check->count);
 	gmi_ctx_munmap(snp->vm->ctx, fill->zeroes, fill->batch + GMEM_SNP_CPUID_SIZE);
 	note_rest(fill, was_pending);
+	snp->is_broken_off = ret && ret != -ESTALE;
 	if (ret)
 		return ret;
 	settle(fill, check->steps, check->count);

@@ -202,6 +202,11 @@ static int fail(struct addition *add, int error, uint64_t gpa, uint64_t size)
 	return gmi_at_gpa(gpa, size);
 }
 
+static int fail_stopped(void)
+{
+	return gmi_error(-EINTR, "the caller's stop byte is set");
+}
+
 /* All of a slice, in as many calls as it takes. Whatever makes progress may go on for ever. */
 static int add_slice(struct addition *add, const struct gmem_launch_step *step, uintptr_t source,
 		     struct gmem_range range)
@@ -223,7 +228,9 @@ static int add_slice(struct addition *add, const struct gmem_launch_step *step, 
 			if (ret != -EAGAIN)
 				return ret;
 		}
-		if (ret && (is_stopped(add) || !gmi_tdx_try_again(add->tdx, ret, &patience)))
+		if ((ret == -EINTR || ret == -EAGAIN) && is_stopped(add))
+			return fail_stopped();
+		if (ret && !gmi_tdx_try_again(add->tdx, ret, &patience))
 			return fail(add, ret, range.start + at, range.size - at);
 	}
 	return 0;
@@ -235,9 +242,7 @@ static int check_in(const struct addition *add)
 	if (add->opts.progress && add->opts.progress(add->opts.user, add->done, add->total))
 		return gmi_error(-ECANCELED, "the caller ended it after %llu of %llu bytes",
 				 (unsigned long long)add->done, (unsigned long long)add->total);
-	if (is_stopped(add))
-		return gmi_error(-EINTR, "the caller's stop byte is set");
-	return 0;
+	return is_stopped(add) ? fail_stopped() : 0;
 }
 
 static uint64_t slice_of(const struct addition *add, uint64_t rest)

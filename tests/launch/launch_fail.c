@@ -97,6 +97,24 @@ static void first_page_refused(struct gt *t)
 	lt_close(&lt);
 }
 
+/* A second list of steps of which nothing went in: the launch cannot end without it. */
+static void second_steps_refused(struct gt *t)
+{
+	struct gmem_launch_step other;
+	struct lt lt;
+
+	open_planned(t, &lt);
+	other = lt_step(&lt, 3, 1, GMEM_LAUNCH_ZERO);
+	EXPECT("the first", gmem_snp_update(lt.snp, &other, 1, NULL, NULL), 0);
+	other = lt_step(&lt, 12, 1, GMEM_LAUNCH_ZERO);
+	MUST(gmem_sim_sev_fail(t->sim, GMEM_SIM_SNP_LAUNCH_UPDATE, 0, 0x17) == 0);
+	EXPECT("the second", gmem_snp_update(lt.snp, &other, 1, NULL, NULL), -EIO);
+	gmem_shim_reset(lt.shim);
+	lt_expect_refused("finish", &lt, gmem_snp_finish(lt.snp, NULL), -EINVAL,
+			  "the last steps are not in");
+	lt_close(&lt);
+}
+
 struct watch {
 	uint64_t done, total, calls, stop;
 };
@@ -131,6 +149,21 @@ static void progress(struct gt *t)
 	EXPECT("told", (int64_t)seen.done, PAGES(13));
 	EXPECT("calls", (int64_t)seen.calls, 3 + 1 + 2 + 1);
 	finish("progress", &lt);
+	lt_close(&lt);
+}
+
+/* All is in: there is nothing left to end. */
+static void cancelled_too_late(struct gt *t)
+{
+	GMEM_INIT(gmem_snp_update_opts, opts);
+	struct watch seen = {.stop = 1};
+	struct lt lt;
+
+	open_planned(t, &lt);
+	opts.progress = watch;
+	opts.user = &seen;
+	opts.skip = PAGES(12);
+	EXPECT("the last page alone", lt_update(&lt, &opts, NULL), 0);
 	lt_close(&lt);
 }
 
@@ -729,6 +762,8 @@ static const struct gt_test tests[] = {
 	GT_TEST(rest_is_missing),
 	GT_TEST(first_page_refused),
 	GT_TEST(progress),
+	GT_TEST(second_steps_refused),
+	GT_TEST(cancelled_too_late),
 	GT_TEST(signals),
 	GT_TEST(again),
 	GT_TEST(not_asked),

@@ -395,6 +395,11 @@ struct bad_step {
 static const struct bad_step bad_steps[] = {
 	{"type", {.type = GMEM_LAUNCH_VMSA}, 0, -EINVAL, "type 2 is none of a TD's"},
 	{"page type of SNP", {.type = GMEM_LAUNCH_SECRETS}, 0, -EINVAL, "none of a TD's"},
+	{"measured and filled",
+	 {.type = GMEM_LAUNCH_NORMAL, .flags = GMEM_LAUNCH_MEASURED | GMEM_LAUNCH_FILL},
+	 0,
+	 -EINVAL,
+	 "not filled in"},
 	{"measured HOB", {.type = GMEM_LAUNCH_TD_HOB}, 0, -EINVAL, "never measured"},
 	{"reserved", {.reserved = {1}}, 0, -EINVAL, "reserved"},
 	{"size", {.size = 0x800}, 0, -EINVAL, "pages"},
@@ -420,6 +425,7 @@ static void steps_refused(struct gt *t)
 		steps[0] = step_at(td, 0, 2);
 		steps[1] = step_at(td, 2, 2);
 		steps[1].type = bad->type ? bad->type : steps[1].type;
+		steps[1].flags |= bad->flags;
 		steps[1].size = bad->size ? bad->size : steps[1].size;
 		steps[1].gpa = bad->gpa ? bad->gpa : steps[1].gpa;
 		steps[1].bytes = bad->bytes ? bad->bytes : steps[1].bytes;
