@@ -11,13 +11,11 @@
 #include "errinfo.h"
 #include "probe.h"
 
-#define HOLE (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
-
 /* What one thread overwrites before it looks for more. */
 #define PIECE (UINT64_C(16) << 20)
 
-/* A hole that a signal interrupts is punched again so often. */
-#define PUNCH_ATTEMPTS 100
+/* How often what a signal interrupts is tried. */
+#define ATTEMPTS 100
 
 static bool has_own_key(const struct gmem_vm *vm)
 {
@@ -50,16 +48,14 @@ int gmi_contents_check_file(const struct gmem_file *file, const struct gmem_repl
 						  : GMEM_RIGHT_PUNCH);
 }
 
-static int punch(const struct gmem_vm *vm, int fd, uint64_t offset, uint64_t size)
+/* A hole that a signal interrupts is punched again. */
+static int punch(struct gmem_slot *slot, uint64_t delta, uint64_t size)
 {
 	int ret = -EINTR;
 
-	for (int i = 0; ret == -EINTR && i < PUNCH_ATTEMPTS; i++)
-		ret = gmi_sys_fallocate(&vm->ctx->sys, fd, HOLE, offset, size);
-	if (!ret)
-		return 0;
-	gmi_error_call(ret, "fallocate", "the pages could not be freed");
-	return gmi_at_offset(offset, size);
+	for (int i = 0; ret == -EINTR && i < ATTEMPTS; i++)
+		ret = gmi_file_punch(slot->file, slot->offset + delta, size);
+	return ret;
 }
 
 /* Host memory alone, and what the guest cannot write, is the VMM's: firmware, ROMs. */
@@ -87,7 +83,7 @@ static int free_host_side(struct gmem_slot *slot)
 {
 	int ret = -EINTR;
 
-	for (int i = 0; ret == -EINTR && i < PUNCH_ATTEMPTS; i++)
+	for (int i = 0; ret == -EINTR && i < ATTEMPTS; i++)
 		ret = gmi_discard_shared_side(slot, 0, slot->gpa.size);
 	if (!ret)
 		return 0;
@@ -96,47 +92,64 @@ static int free_host_side(struct gmem_slot *slot)
 	return gmi_at_gpa(slot->gpa.start, slot->gpa.size);
 }
 
-/* Punches the runs of one state, or all where the state does not matter. */
-static int punch_file(struct gmem_slot *slot, bool private_only)
+/* Punches what is of one state, and counts it. */
+static int punch_runs(struct gmem_slot *slot, int wanted, uint64_t *done)
 {
 	struct gmi_part whole = {.slot = slot, .gpa = slot->gpa.start, .size = slot->gpa.size};
 	uint64_t size;
 	int ret = 0;
 
-	if (!private_only)
-		return punch(slot->vm, slot->file->fd, slot->offset, slot->gpa.size);
-	for (uint64_t at = 0; !ret && at < whole.size; at += size)
-		if (gmi_part_state(slot->vm, &whole, at, &size) == GMEM_PRIVATE)
-			ret = punch(slot->vm, slot->file->fd, slot->offset + at, size);
+	for (uint64_t at = 0; !ret && at < whole.size; at += size) {
+		if (gmi_part_state(slot->vm, &whole, at, &size) != wanted)
+			continue;
+		ret = punch(slot, at, size);
+		*done += ret ? 0 : size;
+	}
 	return ret;
 }
 
-/* Private memory of SNP and TDX guests is left: without their key it is noise. */
-static int free_slot(struct gmi_contents *contents, struct gmem_slot *slot)
+static bool is_in_place(const struct gmem_slot *slot)
 {
-	bool leave = contents->opts->contents == GMEM_CONTENTS_LEAVE;
+	return slot->vm->attrs.mechanism == GMI_CONVERT_INPLACE;
+}
+
+/* Private memory of SNP and TDX guests stays: without their key it is noise. */
+static int leave_slot(struct gmi_contents *contents, struct gmem_slot *slot)
+{
+	uint64_t freed = 0;
 	int ret = 0;
 
 	if (has_host_side(slot))
 		ret = free_host_side(slot);
-	if (!ret && !leave)
-		ret = punch_file(slot, false);
-	if (ret)
-		return ret;
-	*(leave ? &contents->left_bytes : &contents->zeroed_bytes) += slot->gpa.size;
-	return 0;
+	else if (is_in_place(slot))
+		ret = punch_runs(slot, GMEM_SHARED, &freed);
+	contents->zeroed_bytes += freed;
+	if (!ret)
+		contents->left_bytes += slot->gpa.size - freed;
+	return ret;
+}
+
+static int free_slot(struct gmi_contents *contents, struct gmem_slot *slot)
+{
+	int ret = has_host_side(slot) ? free_host_side(slot) : 0;
+
+	if (!ret)
+		ret = punch(slot, 0, slot->gpa.size);
+	if (!ret)
+		contents->zeroed_bytes += slot->gpa.size;
+	return ret;
 }
 
 /* With ZERO: what cannot be overwritten is punched, which other threads do not help with. */
 static int free_rest(struct gmi_contents *contents, struct gmem_slot *slot)
 {
-	bool two = has_host_side(slot);
+	uint64_t freed = 0;
 	int ret = 0;
 
-	if (!can_overwrite(slot) || two)
-		ret = punch_file(slot, false);
-	else if (slot->vm->attrs.mechanism == GMI_CONVERT_INPLACE)
-		ret = punch_file(slot, true);
+	if (!can_overwrite(slot) || has_host_side(slot))
+		ret = punch(slot, 0, slot->gpa.size);
+	else if (is_in_place(slot))
+		ret = punch_runs(slot, GMEM_PRIVATE, &freed);
 	if (!ret)
 		contents->zeroed_bytes += slot->gpa.size;
 	return ret;
@@ -211,16 +224,22 @@ static int overwrite_all(const struct gmi_contents *contents)
 	return 0;
 }
 
+typedef int clear_fn(struct gmi_contents *contents, struct gmem_slot *slot);
+
 int gmi_contents_clear(struct gmi_contents *contents)
 {
-	bool zero = contents->opts->contents == GMEM_CONTENTS_ZERO;
+	static clear_fn *const ways[] = {
+		[GMEM_CONTENTS_PUNCH] = free_slot,
+		[GMEM_CONTENTS_ZERO] = free_rest,
+		[GMEM_CONTENTS_LEAVE] = leave_slot,
+	};
+	uint32_t way = contents->opts->contents;
 	int ret = 0;
 
-	if (contents->opts->contents == GMEM_CONTENTS_KEEP)
+	if (way == GMEM_CONTENTS_KEEP)
 		return 0;
 	for (size_t i = 0; !ret && i < contents->count; i++)
 		if (is_guests(contents->slots[i]))
-			ret = zero ? free_rest(contents, contents->slots[i])
-				   : free_slot(contents, contents->slots[i]);
-	return ret || !zero ? ret : overwrite_all(contents);
+			ret = ways[way](contents, contents->slots[i]);
+	return ret || way != GMEM_CONTENTS_ZERO ? ret : overwrite_all(contents);
 }

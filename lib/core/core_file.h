@@ -56,6 +56,9 @@ bool gmi_file_get_live(struct gmem_file *file);
 /* -EPERM with a record where the file lacks a GMEM_RIGHT_… */
 int gmi_file_check_right(const struct gmem_file *file, uint32_t right);
 
+/* Frees a checked range, and has devices of other VMs let go of it before. Without the bind lock. */
+int gmi_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size);
+
 /* Maps a checked range of @file, as its rights allow. 0 or -errno, without a record. */
 int gmi_file_mmap(const struct gmem_file *file, uint64_t offset, uint64_t size, void **ret_addr);
 

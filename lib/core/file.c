@@ -277,14 +277,10 @@ static int punch_told(struct gmem_file *file, uint64_t offset, uint64_t size)
 	return ret || !refused ? ret : fail_refused(&part, refused, offset, size);
 }
 
-static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
+int gmi_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size)
 {
-	int ret = check_range(file, offset, size);
+	int ret;
 
-	if (!ret)
-		ret = gmi_file_check_right(file, GMEM_RIGHT_PUNCH);
-	if (ret)
-		return ret;
 	drop_mappings(file, (struct gmem_range){.start = offset, .size = size});
 	if (!file->inode)
 		return punch_hole(file, offset, size);
@@ -292,6 +288,15 @@ static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
 	ret = punch_told(file, offset, size);
 	gmi_vm_unlock(file->vm);
 	return ret;
+}
+
+static int punch(struct gmem_file *file, uint64_t offset, uint64_t size)
+{
+	int ret = check_range(file, offset, size);
+
+	if (!ret)
+		ret = gmi_file_check_right(file, GMEM_RIGHT_PUNCH);
+	return ret ? ret : gmi_file_punch(file, offset, size);
 }
 
 GMEM_API int gmem_file_punch(struct gmem_file *file, uint64_t offset, uint64_t size)

@@ -233,6 +233,25 @@ static void punch_is_told(struct gt *t)
 	close_pair(&pair);
 }
 
+/* So is what a replacement frees. */
+static void replacement_is_told(struct gt *t)
+{
+	GMEM_INIT(gmem_replace_opts, opts);
+	struct gmem_vm *made = NULL;
+	struct pair pair;
+
+	open_pair(&pair, t, 0);
+	hear_both(&pair);
+	opts.contents = GMEM_CONTENTS_PUNCH;
+	EXPECT("replace", gmem_vm_replace(pair.api.vm, &opts, &made, NULL), 0);
+	EXPECT("unmapped", pair.b.unmaps > 0, true);
+	EXPECT("unmapped", pair.b.unmaps, pair.b.maps - 1);
+	EXPECT("mapped again", (int64_t)pair.b.mapped, SIZE - B_DELTA);
+	EXPECT("unbind", gmem_vm_unbind_all(made), 0);
+	gmem_vm_unref(made);
+	close_pair(&pair);
+}
+
 static void expect_read(struct gt_guest *guest, uint64_t gpa, uint8_t value)
 {
 	struct gt_exit exit = gt_guest_read(guest, gpa);
@@ -556,6 +575,7 @@ static const struct gt_test tests[] = {
 	GT_TEST(listeners_of_both),
 	GT_TEST(vetoes_of_others),
 	GT_TEST(punch_is_told),
+	GT_TEST(replacement_is_told),
 	GT_TEST(stale_for_one),
 	GT_TEST(rights),
 	GT_TEST(replaced_with_less),
