@@ -59,9 +59,8 @@ static int check_vm(struct gmem_vm *vm, const struct gmem_convert_opts *opts)
 					 "this VM has nothing to convert: VMs of type %s have no "
 					 "private memory on this kernel",
 					 gmi_vm_type_name(vm->type));
-	ret = gmi_vm_check_kept(vm);
-	if (ret || !(opts->flags & GMEM_CONVERT_PRE_FAULT))
-		return ret;
+	if (!(opts->flags & GMEM_CONVERT_PRE_FAULT))
+		return 0;
 	ret = gmi_has_feature(vm->ctx, vm->type, GMEM_FEATURE_PRE_FAULT);
 	if (ret < 0)
 		return ret;
@@ -259,7 +258,9 @@ static int convert(struct gmem_vm *vm, const struct gmem_conversion *requests, s
 	if (ret)
 		return ret;
 	gmi_vm_lock(vm);
-	ret = convert_locked(&job, requests, count, ret_done);
+	ret = gmi_vm_check_kept(vm);
+	if (!ret)
+		ret = convert_locked(&job, requests, count, ret_done);
 	gmi_vm_unlock(vm);
 	return ret;
 }

@@ -260,6 +260,9 @@ static int act(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool a
 	struct gmi_wishes wishes = {.slot = slot};
 	int ret;
 
+	ret = gmi_vm_check_kept(slot->vm);
+	if (ret)
+		return ret;
 	retry_stuck(slot->vm);
 	ret = check_free(slot);
 	if (!ret)
@@ -295,9 +298,7 @@ static int check_args(const struct gmem_vm *vm, struct gmem_range gpa,
 	if (!ret_slot)
 		return gmi_error_arg("ret_slot", "a NULL pointer");
 	ret = gmi_opts_get(ret_opts, sizeof(*ret_opts), in);
-	if (!ret)
-		ret = gmi_slot_check(vm, gpa, ret_opts);
-	return ret ? ret : gmi_vm_check_kept(vm);
+	return ret ? ret : gmi_slot_check(vm, gpa, ret_opts);
 }
 
 static int bind_made(struct gmem_slot *slot, const struct gmem_slot_opts *opts, bool adopt,
