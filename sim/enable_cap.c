@@ -89,7 +89,10 @@ static bool has_firmware(const struct sim_vm *vm)
 	return vm->type >= GMI_KVM_X86_SEV_VM && vm->type <= GMI_KVM_X86_TDX_VM;
 }
 
-/* UNVERIFIED: sev_mem_enc_ioctl() of 7.3, read; no command of the firmware is modelled. */
+/*
+ * UNVERIFIED: sev_mem_enc_ioctl() of 7.3, read. Machines with a model of the firmware or the module
+ * leave for it first; the rest is for types of VM without one.
+ */
 int gmi_sim_encrypt_op(struct gmem_sim *sim, struct sim_vm *vm, uint64_t arg)
 {
 	uint32_t command;

@@ -266,10 +266,10 @@ static void populate(struct machine *machine)
 }
 
 /*
- * An SNP guest has to be launched, by a protocol that is not spoken here. A script needs none, and
+ * What is launched here is judged by a model of the firmware. A scripted SNP guest needs no launch, and
  * what it touches converts, where a software-protected guest has only hypercalls.
  */
-static void check_snp(const struct machine *machine, int vm_type)
+static void check_launch(const struct machine *machine, int vm_type)
 {
 	if (machine->launch && machine->kernel.sim)
 		return;
@@ -285,7 +285,7 @@ static void choose_memory(struct machine *machine, const struct options *options
 	bool reuses = (options->reboots && !options->no_reuse) || options->handover_to;
 	uint32_t type;
 
-	check_snp(machine, options->vm_type);
+	check_launch(machine, options->vm_type);
 	type = choose_vm_type(machine->ctx, options->vm_type, converts, reuses);
 	machine->vm_type = type;
 	machine->is_private =

@@ -357,10 +357,11 @@ struct gmem_tdx_init_opts {
  *            that is neither 48 nor 52, or an operand that the module refused: fw_error names it
  *   -E2BIG   a member that this build does not know is not zero
  *   -ENOSPC  no key for another TD is free
- *   -EAGAIN  the module lacks entropy still; or EBUSY of the cgroup for TDs, as -EBUSY
+ *   -EAGAIN  the module lacks entropy still
+ *   -EBUSY   the cgroup allows no more TDs
  *   -ENOMEM  out of memory
  *   -EIO     the module failed
- *   -ESTALE  the VM was dead before
+ *   -ESTALE  the VM was found dead before
  */
 int gmem_tdx_init_vm(struct gmem_tdx *tdx, const struct gmem_tdx_init_opts *opts);
 
@@ -381,7 +382,7 @@ int gmem_tdx_init_vm(struct gmem_tdx *tdx, const struct gmem_tdx_init_opts *opts
  *            or KVM refuses because the vCPU's CPUID lacks x2APIC
  *   -ENOMEM  out of memory
  *   -EIO     the module failed
- *   -ESTALE  the VM was dead before
+ *   -ESTALE  the VM was found dead before
  */
 int gmem_tdx_init_vcpu(struct gmem_tdx *tdx, int vcpu_fd, uint64_t rcx);
 
@@ -414,7 +415,7 @@ int gmem_tdx_adopt_vcpu(struct gmem_tdx *tdx, int vcpu_fd);
  *   -ENOSPC  more than @room entries; the message has their number
  *   -ENOMEM  out of memory
  *   -EIO     the module cannot be read
- *   -ESTALE  the VM was dead before
+ *   -ESTALE  the VM was found dead before
  */
 int gmem_tdx_read_cpuid(struct gmem_tdx *tdx, int vcpu_fd, struct gmem_tdx_cpuid *ret_entries,
 			size_t room, size_t *ret_count);
@@ -503,12 +504,13 @@ struct gmem_tdx_add_opts {
  *   -ENOENT      a step is not bound
  *   -EOPNOTSUPP  a step is bound to host memory alone, or GMEM_TDX_IN_PLACE cannot be
  *   -EFAULT      contents cannot be read, or end behind their file
- *   -EIO         the module failed
+ *   -EIO         the module failed; where MR.EXTEND did, kernels up to 6.18 leave the VM alive with a
+ *                digest that nobody expects: give it up
  *   -EAGAIN      the module is busy still
  *   -EINTR       signals or @stop
  *   -ECANCELED   @progress ended it
  *   -ENOMEM      out of memory
- *   -ESTALE      the VM was dead before
+ *   -ESTALE      the VM was found dead before
  */
 int gmem_tdx_add(struct gmem_tdx *tdx, const struct gmem_launch_step *steps, size_t count,
 		 const struct gmem_tdx_add_opts *opts, uint64_t *ret_done);
@@ -525,7 +527,7 @@ int gmem_tdx_add(struct gmem_tdx *tdx, const struct gmem_launch_step *steps, siz
  *   -EINVAL  @tdx is NULL, the wrong state
  *   -EAGAIN  the module is busy still, after 100 attempts
  *   -EIO     the module failed; fw_error says how
- *   -ESTALE  the VM was dead before
+ *   -ESTALE  the VM was found dead before
  */
 int gmem_tdx_finalize(struct gmem_tdx *tdx);
 
@@ -640,7 +642,8 @@ enum gmem_tdx_exit_kind {
  * @kind:    enum gmem_tdx_exit_kind
  * @vector:  NOTIFY: 32 to 255
  * @leaf:    CALLS: the leaf asked for; UNKNOWN: the number of the call
- * @gpa:     QUOTE: the buffer; FATAL: a page of details, or UINT64_MAX
+ * @gpa:     QUOTE: the buffer; FATAL: a page of details as the guest says, looked at by nobody, or
+ *           UINT64_MAX
  * @size:    QUOTE: the buffer's, in bytes
  * @hva:     QUOTE: the buffer in the host's memory; NULL where the host cannot reach it
  * @error:   FATAL: the guest's code
