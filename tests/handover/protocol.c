@@ -294,12 +294,15 @@ static void stall_at(struct ho *ho, int type, int steps, bool at_target, bool *r
 	ho_disconnect(ho);
 }
 
+/* An emulated machine waits for every third step alone. */
 static void stall_once(struct ho *ho, int type)
 {
+	int step = ho_is_slow(ho->t) ? 3 : 1;
+
 	for (int side = 0; side < 2; side++) {
 		bool done = false;
 
-		for (int steps = 0; !done && steps < 20; steps++) {
+		for (int steps = 0; !done && steps < 20 + step; steps += step) {
 			stall_at(ho, type, steps, side, &done);
 			ho_free_vm(ho);
 			ho_make_vm(ho);
