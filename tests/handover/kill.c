@@ -214,7 +214,9 @@ static bool has_one_owner(const struct sides *sides)
 static void after_steps(const struct gt *t, enum ho_kind kind, struct sides *sides, int type,
 			bool at_target)
 {
-	for (int steps = 0; steps < STEPS_MAX; steps++) {
+	int step = ho_is_slow(t) ? 3 : 1;
+
+	for (int steps = 0; steps < STEPS_MAX; steps += step) {
 		struct kill how = {
 			.source_after = at_target ? -1 : steps,
 			.target_after = at_target ? steps : -1,
